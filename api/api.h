@@ -1,0 +1,86 @@
+/* API: requests in, replies out; knows no sockets and no axis values.
+ *
+ * api_handle is a plain function on structs: it finds the route, checks, runs
+ * and prints. Who called it (a socket, a test) does not matter. Requests own an
+ * arena that holds everything they need, so there is one bound per request.
+ */
+#ifndef SPARSED_API_API_H
+#define SPARSED_API_API_H
+
+#include "lib/base/arena.h"
+#include "lib/base/buf.h"
+#include "lib/engine/registry.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define API_MAX_BODY_BYTES ((size_t)64 << 20)
+#define API_MAX_ROWS 1024
+/* Arena of one request: body's tensors, one pass, the reply's parts. */
+#define API_MAX_REQUEST_BYTES ((size_t)512 << 20)
+#define API_MAX_REPLY_BYTES ((size_t)256 << 20)
+#define API_MAX_HEADERS 8
+#define API_ID_BYTES 129
+
+/* What lives as long as the process; the caller fills it. */
+struct api {
+    struct registry *registry;
+    /* Set by the server, read by readyz; may change at any time. */
+    bool (*draining)(void *arg);
+    void *draining_arg;
+    bool allow_missing_models; /* ready although a model failed to load */
+    const char *missing_models; /* why the models folder could not be read */
+};
+
+struct api_request {
+    const char *method; /* "GET" */
+    const char *target; /* raw path, not decoded, without the query */
+    const char *query;  /* raw, without '?'; "" if there is none */
+    const char *content_type; /* headers: NULL if absent */
+    const char *accept;
+    const char *if_none_match;
+    const char *id; /* checked and made by the server, never NULL */
+    const char *body;
+    size_t body_length;
+    struct arena *memory;
+};
+
+struct api_response {
+    int status;
+    const char *content_type; /* static text */
+    struct {
+        const char *name; /* static */
+        char value[API_ID_BYTES];
+    } headers[API_MAX_HEADERS];
+    size_t n_headers;
+    struct buf body; /* or, if `fixed` is not NULL: */
+    const void *fixed; /* bytes that outlive the reply (embedded files) */
+    size_t fixed_length;
+};
+
+void api_response_init(struct api_response *r);
+void api_response_fini(struct api_response *r);
+void api_response_header(struct api_response *r, const char *name,
+                         const char *value);
+
+/* Fills the response whatever comes; never fails. */
+void api_handle(struct api *api, const struct api_request *request,
+                struct api_response *response);
+
+/* Looks at the headers alone, before any body is read: fills the response and
+ * returns true if the request can be refused now (no route, wrong method, a
+ * body longer than the route takes, a content type it does not take). */
+bool api_refuse_early(struct api *api, const struct api_request *request,
+                      size_t announced_length,
+                      struct api_response *response);
+
+/* Whether the request may take long and belongs to the executor: a big body,
+ * pictures to make or to read. */
+bool api_is_slow(const struct api_request *request);
+
+/* The refusals that the server itself makes, in the error format of the
+ * request's route family: 408, 413, 429, 431, 503 with Retry-After ... */
+void api_refuse(const struct api_request *request, int status,
+                const char *detail, struct api_response *response);
+
+#endif

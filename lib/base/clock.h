@@ -1,0 +1,20 @@
+/* Clocks: monotonic microseconds for durations and deadlines, wall time only
+ * for people to read.
+ */
+#ifndef SPARSED_BASE_CLOCK_H
+#define SPARSED_BASE_CLOCK_H
+
+#include <stdint.h>
+
+typedef int64_t usec; /* microseconds, monotonic unless a name says wall */
+
+usec clock_now(void);
+usec clock_wall(void);
+
+/* Sleeps at least that long, signals or not. */
+void clock_sleep(usec duration);
+
+/* "2026-01-02T03:04:05.678Z" into out (at least 32 bytes); returns out. */
+char *clock_print_wall(char *out, unsigned long size, usec wall);
+
+#endif

@@ -1,0 +1,52 @@
+/* Files: whole reads with a limit, and writes that are there whole or not at
+ * all (temporary name, fsync, rename, fsync of the folder).
+ */
+#ifndef SPARSED_BASE_FILE_H
+#define SPARSED_BASE_FILE_H
+
+#include "lib/base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The whole file with a 0 byte after it, freed by mem_free; NULL on error
+ * (ERR_NOT_FOUND, ERR_TOO_LARGE over max_bytes, ERR_IO). */
+char *file_read(const char *path, size_t max_bytes, size_t *length,
+                struct err *e);
+
+/* A file being written. Nothing stands under its name until file_commit. */
+struct file_writer;
+struct file_writer *file_create(const char *path, struct err *e);
+enum err_code file_write(struct file_writer *w, const void *bytes,
+                         size_t length, struct err *e) ERR_CHECKED;
+/* fsync, rename, fsync of the folder; frees w whatever happens. */
+enum err_code file_commit(struct file_writer *w, struct err *e) ERR_CHECKED;
+/* Removes the temporary file; frees w. NULL is fine. */
+void file_abandon(struct file_writer *w);
+
+/* file_create, file_write, file_commit in one. */
+enum err_code file_replace(const char *path, const void *bytes, size_t length,
+                           struct err *e) ERR_CHECKED;
+
+/* A read-only memory map of a regular file; unmap accepts NULL, 0. */
+const unsigned char *file_map(const char *path, size_t *length,
+                              struct err *e);
+void file_unmap(const unsigned char *map, size_t length);
+
+/* Makes the folder and those above it. */
+enum err_code file_make_folders(const char *path, struct err *e) ERR_CHECKED;
+
+bool file_is_folder(const char *path);
+bool file_is_regular(const char *path);
+
+/* folder + "/" + name into out; ERR_TOO_LARGE if it does not fit. */
+enum err_code file_join(char *out, size_t size, const char *folder,
+                        const char *name, struct err *e) ERR_CHECKED;
+
+/* FNV-1a, 64 bits: a fingerprint for lineage, not for security. Start with
+ * hash = FILE_HASH_START. */
+#define FILE_HASH_START 0xcbf29ce484222325u
+uint64_t file_hash(uint64_t hash, const void *bytes, size_t length);
+
+#endif

@@ -1,0 +1,45 @@
+/* PNG and JPEG, through libpng's simplified interface and TurboJPEG.
+ *
+ * The size is read and checked before pixels are allocated, so a picture of
+ * 60000 x 60000 costs nothing but its refusal.
+ */
+#ifndef SPARSED_DATA_IMAGE_H
+#define SPARSED_DATA_IMAGE_H
+
+#include "lib/base/buf.h"
+#include "lib/base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define IMAGE_MAX_PIXELS ((size_t)16 << 20)
+#define IMAGE_MAX_SIDE 16384
+
+struct image {
+    size_t height, width;
+    size_t channels; /* 1 grey or 3 RGB, interleaved */
+    uint8_t *pixels; /* (height, width, channels), owned */
+};
+
+/* Decodes to `channels` (1 or 3); the format is recognised by its first
+ * bytes, transparency is laid on black. ERR_INVALID: neither PNG nor JPEG, or
+ * damaged; ERR_TOO_LARGE with both numbers over the limits. Fills *out, which
+ * the caller empties with image_fini. */
+enum err_code image_decode(struct image *out, const void *bytes, size_t length,
+                           size_t channels, struct err *e) ERR_CHECKED;
+void image_fini(struct image *image);
+
+/* Area-averaging when it gets smaller, bilinear when larger. */
+enum err_code image_resize(struct image *out, const struct image *in,
+                           size_t height, size_t width,
+                           struct err *e) ERR_CHECKED;
+
+/* Appends a PNG file. */
+enum err_code image_encode_png(struct buf *out, const struct image *image,
+                               struct err *e) ERR_CHECKED;
+
+bool image_is_png(const void *bytes, size_t length);
+bool image_is_jpeg(const void *bytes, size_t length);
+
+#endif

@@ -1,0 +1,48 @@
+/* npy: one array with a header that is a Python dict literal; read with every
+ * size checked, object arrays (pickle) refused, trailing bytes refused.
+ */
+#ifndef SPARSED_DATA_NPY_H
+#define SPARSED_DATA_NPY_H
+
+#include "lib/base/buf.h"
+#include "lib/base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define NPY_MAX_RANK 8
+
+enum npy_kind { NPY_FLOAT, NPY_SIGNED, NPY_UNSIGNED, NPY_BOOL };
+
+/* A checked header over the caller's bytes (a view). */
+struct npy {
+    enum npy_kind kind;
+    size_t item_bytes; /* 1, 2, 4 or 8; float 2, 4, 8 */
+    bool big_endian;
+    bool fortran_order;
+    size_t rank;
+    size_t shape[NPY_MAX_RANK];
+    size_t count;
+    const unsigned char *data; /* not aligned */
+};
+
+/* ERR_INVALID with what was wrong; nothing is allocated. */
+enum err_code npy_parse(struct npy *out, const void *bytes, size_t length,
+                        struct err *e) ERR_CHECKED;
+
+/* All elements as floats in row-major order into out (count). Integers and
+ * floats as they are: no scaling. */
+void npy_to_floats(const struct npy *a, float *out);
+
+/* All elements as int64 (floats are refused). */
+enum err_code npy_to_int64(const struct npy *a, long long *out,
+                           struct err *e) ERR_CHECKED;
+
+/* Appends a whole npy file, version 1.0, little endian, row-major: "<f4" from
+ * floats, "<i8" from int64. */
+void npy_print_floats(struct buf *b, const size_t *shape, size_t rank,
+                      const float *data);
+void npy_print_int64(struct buf *b, const size_t *shape, size_t rank,
+                     const long long *data);
+
+#endif

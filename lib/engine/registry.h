@@ -1,0 +1,59 @@
+/* Registry: the models that are served now, and which version of each.
+ *
+ * A served version is immutable and counted: a request acquires it, works and
+ * releases it; replacing the version in service swaps one pointer under the
+ * lock, and the old one goes when its last request has answered.
+ */
+#ifndef SPARSED_ENGINE_REGISTRY_H
+#define SPARSED_ENGINE_REGISTRY_H
+
+#include "lib/base/err.h"
+#include "lib/model/model.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct registry;
+
+/* One trained state of a model, loaded and prepared. Read-only. */
+struct served {
+    const char *name;
+    uint64_t version;
+    const struct model *model;
+    const char *path;
+};
+
+struct registry *registry_new(void); /* NULL: out of memory */
+void registry_free(struct registry *r); /* nothing may be acquired */
+
+/* Loads every complete version under the folder and puts the highest of each
+ * name into service. A file that cannot be loaded is kept as a failure with
+ * its reason, and the others are served. ERR_NOT_FOUND without the folder. */
+enum err_code registry_load(struct registry *r, const char *folder,
+                            struct err *e) ERR_CHECKED;
+
+/* Version 0: the one in service. NULL: ERR_NOT_FOUND that names what there is.
+ * The caller gives it back with registry_release. */
+const struct served *registry_acquire(struct registry *r, const char *name,
+                                      uint64_t version, struct err *e);
+void registry_release(struct registry *r, const struct served *s);
+
+/* Names of the models served, and the versions of one, for listings: called
+ * with each in order; false stops. The callbacks must not call the registry. */
+void registry_each_model(struct registry *r,
+                         bool (*visit)(void *arg, const char *name,
+                                       uint64_t in_service),
+                         void *arg);
+void registry_each_version(struct registry *r, const char *name,
+                           bool (*visit)(void *arg, uint64_t version,
+                                         bool in_service),
+                           void *arg);
+
+/* What was configured and failed to load, with the reason. */
+void registry_each_failure(struct registry *r,
+                           bool (*visit)(void *arg, const char *name,
+                                         uint64_t version, const char *why),
+                           void *arg);
+
+#endif

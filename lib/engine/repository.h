@@ -1,0 +1,34 @@
+/* Repository: a folder of model folders, models/<name>/<version>/ with
+ * model.safetensors inside. Only names and numbers are read here, no files.
+ */
+#ifndef SPARSED_ENGINE_REPOSITORY_H
+#define SPARSED_ENGINE_REPOSITORY_H
+
+#include "lib/base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define REPOSITORY_MAX_NAME 64
+#define REPOSITORY_MAX_PATH 4096
+#define REPOSITORY_MAX_MODELS 1024
+#define REPOSITORY_MAX_VERSIONS 4096 /* of one model */
+
+struct repository_entry {
+    char name[REPOSITORY_MAX_NAME + 1];
+    uint64_t version;
+    char path[REPOSITORY_MAX_PATH]; /* of the model file */
+};
+
+/* All complete versions, sorted by name, then version; freed with mem_free.
+ * A folder without a version that has a file gives no entry; hidden folders,
+ * names that are not [A-Za-z0-9._-]{1,64}, and version folders that are not a
+ * plain number from 1 are passed over. NULL on error: ERR_NOT_FOUND, ERR_IO,
+ * ERR_TOO_LARGE. */
+struct repository_entry *repository_scan(const char *folder, size_t *n,
+                                         struct err *e);
+
+bool repository_name_ok(const char *name, size_t length);
+
+#endif

@@ -1,0 +1,53 @@
+/* Small kernels that the axes are made of: sparse columns, vectors, rows.
+ *
+ * A code is mostly zeros, so the product W z needs only the columns of W whose
+ * unit is on: list them once (nonzeros), then add them (columns_add). Output
+ * first, then inputs, then sizes. Loops are plain C that the compiler
+ * vectorises; KERNEL_CLONES lets the loader choose the instruction set.
+ */
+#ifndef SPARSED_MATH_KERNELS_H
+#define SPARSED_MATH_KERNELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Builds a function for several x86-64 levels and picks one at load time.
+ * Off under sanitizers (resolvers run before their runtime) and elsewhere. */
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) &&         \
+    !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) &&         \
+    !defined(SPARSED_NO_CLONES)
+#define KERNEL_CLONES                                                          \
+    __attribute__((                                                            \
+        target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
+#else
+#define KERNEL_CLONES
+#endif
+
+/* Writes the positions of the non-zero entries of x (n) into index (n) and
+ * returns how many there are. */
+size_t nonzeros(uint32_t *index, const float *x, size_t n);
+
+/* Number of non-zero entries. */
+size_t nonzeros_count(const float *x, size_t n);
+
+/* out (rows) += sum over k < count of x[index[k]] * column index[k], where
+ * columns (n, rows) holds one column of W after another. */
+void columns_add(float *out, const float *columns, const uint32_t *index,
+                 size_t count, const float *x, size_t rows);
+
+/* out (columns, rows) = in (rows, columns) transposed. */
+void transpose(float *out, const float *in, size_t rows, size_t columns);
+
+/* Sums in double. */
+double vec_dot(const float *a, const float *b, size_t n);
+double vec_norm(const float *x, size_t n);
+
+void vec_scale(float *x, float factor, size_t n);
+void vec_add(float *out, const float *x, float factor, size_t n);
+bool vec_finite(const float *x, size_t n);
+
+/* Each of B rows (n): p = softmax(u); stable for large u. p may be u. */
+void softmax_rows(float *p, const float *u, size_t B, size_t n);
+
+#endif

@@ -1,0 +1,71 @@
+/* Encoder: the second axis. How a code is inferred from an input.
+ *
+ * An encoder drives the layer's operators: enc always, rec if it asks for it.
+ * Training keeps the code after each step on a tape; serving keeps the last,
+ * or all of them when a trace is wanted: it is the same function.
+ */
+#ifndef SPARSED_MODEL_ENCODER_H
+#define SPARSED_MODEL_ENCODER_H
+
+#include "lib/base/arena.h"
+#include "lib/base/err.h"
+#include "lib/base/json.h"
+#include "lib/model/nonlinearity.h"
+#include "lib/model/param.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct layer;
+
+#define ENCODER_MAX_STEPS 1000
+
+/* What a run leaves behind. The caller provides z; h only where gain is. */
+struct tape {
+    size_t steps; /* steps really done */
+    bool keep;    /* keep every step: z is (steps,B,n), else (B,n) */
+    float *z;     /* code after the step(s) */
+    float *h;     /* the same before the gain; NULL without gain */
+};
+
+struct encoder_kind {
+    const char *name;
+    const char *help;
+    const char *const *settings; /* members of the encoder's JSON */
+    bool recurrent;              /* wants the operator rec */
+    bool decodes;                /* infers through dec: wants a decoder */
+
+    /* Reads its settings into layer->encoder, declares bias, gain ... */
+    enum err_code (*configure)(struct layer *layer, const struct json *encoder,
+                               const char *where, struct params *params,
+                               struct err *e);
+    /* Starting values of enc, rec, bias, given dec's (if the layer has it). */
+    void (*start)(struct layer *layer);
+
+    /* The code of x (B,in) after `steps` steps (1 .. tape room) into tape. */
+    void (*forward)(const struct layer *layer, struct tape *tape,
+                    const float *x, size_t B, size_t steps,
+                    struct arena *scratch);
+
+    /* From dz (B,n), the gradient on the last code (overwritten), adds into
+     * grads (laid out as the parameter block) and, if dx is not NULL, into
+     * dx (B,in). Needs a tape that kept every step. NULL: the code is constant
+     * for training (alternating minimisation). */
+    void (*backward)(const struct layer *layer, float *grads,
+                     const struct tape *tape, float *dz, float *dx,
+                     const float *x, size_t B, struct arena *scratch);
+
+    /* Bytes of scratch that one forward (or backward) call may take. */
+    size_t (*scratch_bytes)(const struct layer *layer, size_t B);
+};
+
+struct encoder {
+    const struct encoder_kind *kind;
+    const struct nonlinearity *f;
+    size_t steps;
+    struct param *bias; /* b (n) */
+    struct param *gain; /* (n), or NULL */
+    float row_bound;    /* norm bound of enc's rows, times steps; 0: none */
+};
+
+#endif

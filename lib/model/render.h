@@ -1,0 +1,31 @@
+/* Render: the atoms of a layer as one picture, each in the place that its
+ * structure's layout says.
+ *
+ * An atom is what one code unit draws in the input; each is scaled by its own
+ * largest magnitude, grey in the middle being zero, so signs can be seen.
+ */
+#ifndef SPARSED_MODEL_RENDER_H
+#define SPARSED_MODEL_RENDER_H
+
+#include "lib/data/image.h"
+#include "lib/model/model.h"
+
+struct render_options {
+    size_t layer;    /* whose atoms */
+    size_t max_side; /* longest side allowed, 0: IMAGE_MAX_SIDE */
+    size_t zoom;     /* pixels per input pixel, 0: chosen to be readable */
+};
+
+/* Fills *out, which the caller empties with image_fini. ERR_CONFLICT if a
+ * layer on the way down has no decoder; ERR_TOO_LARGE. */
+enum err_code render_atoms(const struct model *m,
+                           const struct render_options *options,
+                           struct image *out, struct err *e) ERR_CHECKED;
+
+/* One atom, or any row of the input's space (inputs), as a picture; values
+ * from low to high become black to white. */
+enum err_code render_row(const struct model *m, const float *row, float low,
+                         float high, struct image *out,
+                         struct err *e) ERR_CHECKED;
+
+#endif

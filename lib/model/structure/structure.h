@@ -1,0 +1,82 @@
+/* Structure: the third axis. The regulariser that shapes the code: which units
+ * may be on together.
+ *
+ * It offers a value and its gradient for encoders that are trained, a proximal
+ * step or a coordinate threshold for those that iterate, and the pooled
+ * activations v_j = sqrt(sum_{i in P_j} w_ji z_i^2).
+ */
+#ifndef SPARSED_MODEL_STRUCTURE_H
+#define SPARSED_MODEL_STRUCTURE_H
+
+#include "lib/base/arena.h"
+#include "lib/base/err.h"
+#include "lib/base/json.h"
+#include "lib/model/param.h"
+#include "lib/model/space.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct structure;
+
+/* Where each unit's picture belongs, in tiles; edges are lines to draw. */
+struct layout {
+    float width, height;
+    struct layout_place {
+        float x, y; /* left upper corner */
+    } *places;      /* (n) */
+    struct layout_edge {
+        uint32_t from, to;
+    } *edges;
+    size_t n_edges;
+};
+
+struct structure_kind {
+    const char *name;
+    const char *help;
+    const char *const *settings; /* members of the structure's JSON */
+    size_t heads; /* numbers the encoder gives a unit: 1; mean and
+                     log-variance: 2 */
+
+    /* s->code is set; reads the settings, sets s->pooled, declares what it
+     * learns. */
+    enum err_code (*configure)(struct structure *s, const struct json *j,
+                               const char *where, struct params *params,
+                               struct err *e);
+    void (*fini)(struct structure *s); /* optional */
+
+    /* Sum over the rows of z (B,n), lambda included. */
+    double (*value)(const struct structure *s, const float *z, size_t B);
+    /* dz (B,n) += scale * gradient of value. */
+    void (*gradient)(const struct structure *s, float *dz, const float *z,
+                     size_t B, float scale);
+    /* z (B,n) = argmin 1/2 |z - u|^2 + step * value(z); optional. */
+    void (*prox)(const struct structure *s, float *z, const float *u,
+                 float step, size_t B);
+    /* The threshold of unit i while the others stay as in z (n); optional. */
+    float (*threshold)(const struct structure *s, const float *z, size_t i);
+
+    /* v (B,pooled) from z (B,n). */
+    void (*pool)(const struct structure *s, float *v, const float *z,
+                 size_t B);
+    /* dz (B,n) += gradient through pool, v being what pool gave. */
+    void (*pool_backward)(const struct structure *s, float *dz,
+                          const float *dv, const float *z, const float *v,
+                          size_t B);
+    /* A code whose pools are `wanted` (B,pooled): z scaled by wanted/v. */
+    void (*unpool)(const struct structure *s, float *out, const float *wanted,
+                   const float *z, const float *v, size_t B);
+
+    /* Places and edges from `memory`; ERR_NO_MEMORY. */
+    enum err_code (*layout)(const struct structure *s, struct layout *out,
+                            struct arena *memory, struct err *e);
+};
+
+struct structure {
+    const struct structure_kind *kind;
+    struct space code, pooled;
+    float lambda;
+    void *own; /* kind's own, freed by fini */
+};
+
+#endif

@@ -1,0 +1,40 @@
+/* Loss: what a phase of training lowers, and its gradient for every
+ * parameter, by hand-written adjoints through all steps (BPTT).
+ *
+ * Per row, with r = D z - x of each layer:
+ *   w_r 1/2 ||r||^2 + w_s structure(z) + w_c (-log softmax_y(C z/||z||))
+ * Rolfe & LeCun 2013, section 2; the adjoints are in lib/model/README.md.
+ */
+#ifndef SPARSED_TRAIN_LOSS_H
+#define SPARSED_TRAIN_LOSS_H
+
+#include "lib/model/model.h"
+
+struct loss_weights {
+    float reconstruction;
+    float structure;
+    float classification; /* rows without a label do not count */
+    /* Adversarial term: adds `adversarial` times the classification loss at
+     * x + radius * g/||g||, g the gradient of the classification loss at x
+     * (x after preprocessing). 0: none. */
+    float adversarial;
+    float adversarial_radius;
+};
+
+/* Sums over rows, so that shards add up. */
+struct loss_sums {
+    double reconstruction, structure, classification; /* unweighted */
+    double total;                                     /* weighted */
+    size_t rows, labelled, wrong;
+    double active; /* units on in the top code */
+};
+
+/* Adds to grads (laid out as m->params.values) scale * the gradient of the
+ * summed loss of raw x (B,inputs) with labels (B, DATASET_NO_LABEL: none; or
+ * NULL), and to *sums its parts. grads NULL: the value only. */
+enum err_code loss_run(const struct model *m, const struct loss_weights *w,
+                       const float *x, const int32_t *labels, size_t B,
+                       float scale, float *grads, struct loss_sums *sums,
+                       struct arena *memory, struct err *e) ERR_CHECKED;
+
+#endif

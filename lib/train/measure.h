@@ -1,0 +1,34 @@
+/* Measures: what a model does on rows it was not fitted to.
+ */
+#ifndef SPARSED_TRAIN_MEASURE_H
+#define SPARSED_TRAIN_MEASURE_H
+
+#include "lib/base/json.h"
+#include "lib/base/team.h"
+#include "lib/data/dataset.h"
+#include "lib/model/model.h"
+#include "lib/train/loss.h"
+
+struct measures {
+    size_t rows, labelled, wrong;
+    double error;          /* wrong / labelled; NAN without labels */
+    double loss;           /* mean -log p of the right class; NAN likewise */
+    double relative_error; /* mean ||x - x^||/||x|| over rows with x != 0;
+                              NAN without a decoder */
+    size_t units;          /* of the top code */
+    double active;         /* mean number of units on a row */
+    size_t dead;           /* units that no row turned on */
+};
+
+/* Runs rows index[0..n) (index NULL: rows 0..n) through the model, split over
+ * the team; the result does not depend on the team's size. */
+enum err_code measure_model(const struct model *m, const struct dataset *d,
+                            const uint32_t *index, size_t n,
+                            struct team *team, struct measures *out,
+                            struct err *e) ERR_CHECKED;
+
+/* {"rows":..., "error":..., "relative_error":..., "active_units":...,
+ *  "active_share":..., "dead_units":...}; NAN members are null. */
+struct json *measures_json(const struct measures *m);
+
+#endif
