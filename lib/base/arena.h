@@ -2,18 +2,20 @@
  *
  * A request, or one forward pass, takes what it needs and nobody frees by
  * hand on error paths. Blocks grow by chunks up to a fixed maximum, so that a
- * request has a stated bound. Not thread-safe: one owner at a time.
+ * request has a stated bound: at most max_bytes are handed out, and at most
+ * twice that is held. Not thread-safe: one owner at a time.
  */
 #ifndef SPARSED_BASE_ARENA_H
 #define SPARSED_BASE_ARENA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct arena_chunk;
 
 struct arena {
     struct arena_chunk *chunks; /* newest first */
-    size_t used_bytes;          /* over all chunks, with alignment */
+    size_t used_bytes;          /* handed out, each rounded to MEM_ALIGN */
     size_t max_bytes;
 };
 
@@ -37,13 +39,18 @@ void arena_reset(struct arena *a);
  * overflows, the arena's maximum is passed, or memory is out. */
 void *arena_take(struct arena *a, size_t n, size_t size);
 
+/* Makes sure that blocks of together `bytes` (alignment counted) can be taken
+ * next without failing; false if they cannot be had. */
+bool arena_reserve(struct arena *a, size_t bytes);
+
 /* As arena_take, zeroed. */
 void *arena_zeroed(struct arena *a, size_t n, size_t size);
 
 /* A zero-terminated copy of `length` bytes; NULL as above. */
 char *arena_text(struct arena *a, const char *text, size_t length);
 
-/* arena_rewind gives back all that was taken since the mark. */
+/* arena_rewind gives back all that was taken since the mark. A mark dies with
+ * arena_reset, and with a rewind to an older one. */
 struct arena_mark arena_mark(const struct arena *a);
 void arena_rewind(struct arena *a, struct arena_mark mark);
 

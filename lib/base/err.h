@@ -50,9 +50,8 @@ enum err_code err_wrap(struct err *e, const char *format, ...)
 /* As err_set with ": " and the text of `error_number` (an errno) added. The
  * code is ERR_NO_SPACE for ENOSPC and EDQUOT, ERR_NOT_FOUND for ENOENT,
  * otherwise ERR_IO. */
-enum err_code err_set_errno(struct err *e, int error_number,
-                            const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+enum err_code err_set_errno(struct err *e, int error_number, const char *format,
+                            ...) __attribute__((format(printf, 3, 4)));
 
 /* "INVALID", and "malformed"; static text. */
 const char *err_name(enum err_code code);

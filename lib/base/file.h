@@ -10,12 +10,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The whole file with a 0 byte after it, freed by mem_free; NULL on error
- * (ERR_NOT_FOUND, ERR_TOO_LARGE over max_bytes, ERR_IO). */
+/* The whole regular file with a 0 byte after it, freed by mem_free; NULL on
+ * error (ERR_NOT_FOUND, ERR_TOO_LARGE over max_bytes, ERR_NO_MEMORY, ERR_IO).
+ * Messages name the path. */
 char *file_read(const char *path, size_t max_bytes, size_t *length,
                 struct err *e);
 
-/* A file being written. Nothing stands under its name until file_commit. */
+/* A file being written, mode 0644 less the umask. What stood under its name
+ * stays until file_commit. */
 struct file_writer;
 struct file_writer *file_create(const char *path, struct err *e);
 enum err_code file_write(struct file_writer *w, const void *bytes,
@@ -29,9 +31,11 @@ void file_abandon(struct file_writer *w);
 enum err_code file_replace(const char *path, const void *bytes, size_t length,
                            struct err *e) ERR_CHECKED;
 
-/* A read-only memory map of a regular file; unmap accepts NULL, 0. */
-const unsigned char *file_map(const char *path, size_t *length,
-                              struct err *e);
+/* A read-only memory map of a regular file, with its length; an empty file
+ * gives a pointer and length 0. Only for files that are replaced and never
+ * shortened in place: reading behind a moved end kills the process. Unmap
+ * accepts NULL, 0. */
+const unsigned char *file_map(const char *path, size_t *length, struct err *e);
 void file_unmap(const unsigned char *map, size_t length);
 
 /* Makes the folder and those above it. */

@@ -3,9 +3,9 @@
  * cJSON by itself is lenient (text after the value, bad UTF-8, 01, 1e999), so
  * json_check walks the text first and refuses what the standard refuses:
  * besides, nesting over JSON_MAX_DEPTH, duplicate keys within one object of
- * up to 64 members, and numbers that no finite double holds. It allocates
- * nothing. Big tensors never become nodes: json_member finds their span and
- * the caller scans it.
+ * up to 64 members (keys compared as written), and numbers that no finite
+ * double holds. It allocates nothing. Big tensors never become nodes:
+ * json_next_member finds their span and the caller scans it.
  *
  * Getters name the member in their errors ("phases[1].epochs: ...") by the
  * path that the object carries in `struct json_ref`.
@@ -34,8 +34,8 @@ struct json_span {
 
 /* ERR_INVALID with the byte offset unless the text is exactly one JSON value
  * (white space around it allowed). */
-enum err_code json_check(const char *text, size_t length,
-                         struct err *e) ERR_CHECKED;
+enum err_code json_check(const char *text, size_t length, struct err *e)
+    ERR_CHECKED;
 
 /* Both take text that json_check has accepted, and walk the members of an
  * object in order: *cursor starts at 0; false at the end, or at once if the
@@ -47,19 +47,22 @@ bool json_next_member(struct json_span object, size_t *cursor,
 bool json_next_element(struct json_span array, size_t *cursor,
                        struct json_span *value);
 
-/* Reads the number that starts at text (checked before, or at least ended by
- * a byte that is no part of a number within `length`): exact, as strtod in
- * the C locale. Returns the bytes used; 0 if there is no number. */
+/* Reads the number that starts at text: exact, as strtod in the C locale
+ * (whatever the locale is), infinite if it is too large. Reads nothing beyond
+ * `length`; give the length of all that follows, not of the number: eight
+ * bytes at a time are faster. Returns the bytes used; 0 if there is no
+ * number. */
 size_t json_scan_number(const char *text, size_t length, double *value);
 
 /* ---- nodes ---- */
 
-/* json_check, then a tree; NULL on error. The caller frees with json_free. */
+/* json_check, then a tree; NULL on error. The caller frees with json_free.
+ * Text with the escape \u0000 is refused, as a C string cannot hold it. A tree
+ * takes up to 50 times the memory of its text: bound the length first. */
 struct json *json_parse(const char *text, size_t length, struct err *e);
 
 /* Reads a whole file of at most max_bytes; errors are wrapped with path. */
-struct json *json_parse_file(const char *path, size_t max_bytes,
-                             struct err *e);
+struct json *json_parse_file(const char *path, size_t max_bytes, struct err *e);
 void json_free(struct json *j);
 struct json *json_copy(const struct json *j); /* NULL: out of memory */
 
@@ -97,12 +100,12 @@ enum err_code json_get_size(const struct json *j, const char *where,
                             const char *key, size_t min, size_t max,
                             size_t *out, struct err *e) ERR_CHECKED;
 enum err_code json_get_bool(const struct json *j, const char *where,
-                            const char *key, bool *out,
-                            struct err *e) ERR_CHECKED;
+                            const char *key, bool *out, struct err *e)
+    ERR_CHECKED;
 /* *out is owned by the tree. */
 enum err_code json_get_text(const struct json *j, const char *where,
-                            const char *key, const char **out,
-                            struct err *e) ERR_CHECKED;
+                            const char *key, const char **out, struct err *e)
+    ERR_CHECKED;
 
 /* ERR_INVALID that names the member unless every member of the object is in
  * the list `known`, which ends with NULL. */
@@ -111,9 +114,11 @@ enum err_code json_only(const struct json *j, const char *where,
 
 /* ---- building and printing ---- */
 
-/* Constructors return NULL when memory is out; the setters take ownership of
- * `value` even then, and accept NULL, which sets the sticky failure that
- * json_print reports. */
+/* Constructors return NULL when memory is out. The setters take ownership of
+ * `value` even then; they accept NULL for both, and remember in the object or
+ * array that something is missing: json_print then fails its buffer. So one
+ * builds freely and checks once, with buf_failed. Setting a key again replaces
+ * its value. */
 struct json *json_new_object(void);
 struct json *json_new_array(void);
 struct json *json_new_number(double value);
@@ -123,8 +128,10 @@ struct json *json_new_null(void);
 void json_set(struct json *object, const char *key, struct json *value);
 void json_add(struct json *array, struct json *value);
 
-/* Compact text appended to b. Numbers: integers as such, others so that they
- * read back as the same double. Members in the order they were set. */
+/* Compact text appended to b. Numbers: integers up to 2^53 as such, others so
+ * that they read back as the same double. Members in the order they were set.
+ * Fails the buffer for NULL, a number that is not finite, and nesting over
+ * JSON_MAX_DEPTH. */
 void json_print(struct buf *b, const struct json *j);
 
 #endif

@@ -18,6 +18,10 @@
  * The caller frees it with mem_free. */
 void *mem_array(size_t n, size_t size);
 
+/* `bytes` bytes with malloc's alignment, NOT zeroed: for text, and for big
+ * blocks that are written before they are read. NULL if memory is out. */
+void *mem_raw(size_t bytes);
+
 /* A copy of a zero-terminated text; NULL if memory is out. */
 char *mem_text(const char *text);
 

@@ -14,7 +14,7 @@ struct queue;
 struct queue *queue_new(size_t capacity); /* NULL: out of memory */
 void queue_free(struct queue *q);         /* must be empty of waiters */
 
-/* false, at once, if the queue is full or closed. */
+/* false, at once, if the queue is full or closed. `item` is not NULL. */
 bool queue_push(struct queue *q, void *item);
 
 /* Waits for an item; NULL once the queue is closed and empty. */

@@ -32,17 +32,17 @@ struct dataset {
 
 /* What the caller knows of the rows it wants; zero: take what there is. */
 struct dataset_want {
-    enum dataset_split split; /* where the format has splits */
-    size_t rank;              /* images are converted to this shape: */
+    enum dataset_split split;       /* where the format has splits */
+    size_t rank;                    /* images are converted to this shape: */
     size_t shape[DATASET_MAX_RANK]; /* grey if C is 1 or rank 2, resized */
-    size_t max_rows;          /* 0: DATASET_MAX_ROWS */
+    size_t max_rows;                /* 0: DATASET_MAX_ROWS */
 };
 
 #define DATASET_MAX_ROWS (100u * 1000 * 1000)
 #define DATASET_MAX_BYTES ((size_t)8 << 30)
 
 /* `path`: a folder with IDX files (train-*, t10k-*; gzipped ones too), a .npy
- * (rows), a .npz (x, and y if it has labels), a .csv (numbers; a last column
+ * (rows), a .npz (x, and y if it has labels), a .csv (numbers; a column
  * headed "label" is the label), or a folder of class folders with PNG or JPEG
  * images. NULL on error: ERR_NOT_FOUND, ERR_SHAPE, ERR_CORRUPT, ERR_TOO_LARGE.
  * The caller frees with dataset_free. */

@@ -1,5 +1,8 @@
 /* npy: one array with a header that is a Python dict literal; read with every
  * size checked, object arrays (pickle) refused, trailing bytes refused.
+ *
+ * The view also serves the other formats that hold one array of numbers: IDX
+ * fills the same struct (lib/data/idx.h).
  */
 #ifndef SPARSED_DATA_NPY_H
 #define SPARSED_DATA_NPY_H
@@ -9,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define NPY_MAX_RANK 8
 
@@ -30,16 +34,26 @@ struct npy {
 enum err_code npy_parse(struct npy *out, const void *bytes, size_t length,
                         struct err *e) ERR_CHECKED;
 
+/* Sets a->count from rank and shape, and checks that the elements fill
+ * exactly `data_bytes`. ERR_INVALID, also if the product overflows. */
+enum err_code npy_set_count(struct npy *a, size_t data_bytes, struct err *e)
+    ERR_CHECKED;
+
+/* True for unsigned bytes, which npy_to_bytes copies in row-major order into
+ * out (count). */
+bool npy_is_bytes(const struct npy *a);
+void npy_to_bytes(const struct npy *a, uint8_t *out);
+
 /* All elements as floats in row-major order into out (count). Integers and
  * floats as they are: no scaling. */
 void npy_to_floats(const struct npy *a, float *out);
 
 /* All elements as int64 (floats are refused). */
-enum err_code npy_to_int64(const struct npy *a, long long *out,
-                           struct err *e) ERR_CHECKED;
+enum err_code npy_to_int64(const struct npy *a, long long *out, struct err *e)
+    ERR_CHECKED;
 
 /* Appends a whole npy file, version 1.0, little endian, row-major: "<f4" from
- * floats, "<i8" from int64. */
+ * floats, "<i8" from int64. rank at most NPY_MAX_RANK. */
 void npy_print_floats(struct buf *b, const size_t *shape, size_t rank,
                       const float *data);
 void npy_print_int64(struct buf *b, const size_t *shape, size_t rank,

@@ -20,8 +20,9 @@
 
 /* name in the file, bytes an element */
 #define ST_TYPES(X)                                                            \
-    X(BOOL, 1) X(U8, 1) X(I8, 1) X(U16, 2) X(I16, 2) X(F16, 2) X(BF16, 2)      \
-    X(U32, 4) X(I32, 4) X(F32, 4) X(U64, 8) X(I64, 8) X(F64, 8)
+    X(BOOL, 1)                                                                 \
+    X(U8, 1) X(I8, 1) X(U16, 2) X(I16, 2) X(F16, 2) X(BF16, 2) X(U32, 4)       \
+        X(I32, 4) X(F32, 4) X(U64, 8) X(I64, 8) X(F64, 8)
 
 enum st_type {
 #define X(name, bytes) ST_##name,

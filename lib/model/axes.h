@@ -30,7 +30,6 @@ void axes_add_test_values(const struct operator_kind *op,
 enum err_code axes_compatible(const struct operator_kind *op,
                               const struct encoder_kind *encoder,
                               const struct structure_kind *structure,
-                              const struct nonlinearity *f, bool decoder,
-                              struct err *e) ERR_CHECKED;
+                              bool decoder, struct err *e) ERR_CHECKED;
 
 #endif

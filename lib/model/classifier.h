@@ -17,14 +17,15 @@
 
 struct classifier {
     bool present;
-    bool pooled;     /* reads the top layer's pooled code */
-    size_t inputs;   /* numbers of the code or pooled code */
+    bool pooled;   /* reads the top layer's pooled code */
+    size_t inputs; /* numbers of the code or pooled code */
     size_t classes;
     struct param *weight; /* C (classes, inputs) */
     struct param *bias;   /* c (classes) */
 };
 
-/* Reads the config's "classifier" over the top layer. */
+/* Reads the config's "classifier" over the top layer: its "input" is "code" or
+ * "pooled". */
 enum err_code classifier_configure(struct classifier *c, const struct json *j,
                                    const struct layer *top, size_t classes,
                                    struct params *params, struct err *e)
@@ -36,10 +37,11 @@ void classifier_start(struct classifier *c, struct rng *rng);
 void classifier_forward(const struct classifier *c, float *h, float *norm,
                         float *probabilities, const float *z, size_t B);
 
-/* From do (B,classes), the gradient on C h + c: adds into grads, and
- * dz (B,inputs) += the gradient on z. */
+/* From d_scores (B,classes), the gradient on C h + c: adds into grads (NULL:
+ * not wanted), and dz (B,inputs) += the gradient on z. dh (B,inputs) is
+ * scratch. */
 void classifier_backward(const struct classifier *c, float *grads, float *dz,
                          const float *d_scores, const float *h,
-                         const float *norm, size_t B, float *scratch);
+                         const float *norm, size_t B, float *dh);
 
 #endif

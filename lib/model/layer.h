@@ -42,8 +42,7 @@ static inline size_t layer_groups(const struct layer *l)
  * over the space `in`, and declares its parameters. */
 enum err_code layer_configure(struct layer *l, size_t index,
                               const struct space *in, const struct json *j,
-                              struct params *params, struct err *e)
-    ERR_CHECKED;
+                              struct params *params, struct err *e) ERR_CHECKED;
 void layer_fini(struct layer *l);
 
 /* Starting values from rows of data (n, in) and the stream. */

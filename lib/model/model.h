@@ -25,10 +25,10 @@
 #define MODEL_MAX_UNITS ((size_t)1 << 20)
 
 struct model {
-    struct json *config;  /* the composition, as in the file */
-    size_t input_rank;    /* 1: vector, 2: H,W, 3: C,H,W */
+    struct json *config; /* the composition, as in the file */
+    size_t input_rank;   /* 1: vector, 2: H,W, 3: C,H,W */
     size_t input_shape[3];
-    float low, high;      /* range of the numbers that clients send */
+    float low, high; /* range of the numbers that clients send */
     struct space input;
     struct preprocess preprocess;
     size_t n_layers;
@@ -110,9 +110,9 @@ enum err_code model_classify(const struct model *m, struct pass *p,
  * relative_error (B), if not NULL: ||x - x^|| / ||x||, NAN where x = 0 (both
  * after preprocessing). ERR_CONFLICT if a layer on the way has no decoder. */
 enum err_code model_reconstruct(const struct model *m, const struct pass *p,
-                                size_t layer, float *out,
-                                float *relative_error, struct arena *memory,
-                                struct err *e) ERR_CHECKED;
+                                size_t layer, float *out, float *relative_error,
+                                struct arena *memory, struct err *e)
+    ERR_CHECKED;
 
 /* The same from codes z (B,n) of `layer` alone; scale (B) or NULL for 1.
  * ERR_CONFLICT if a layer below passes pooled codes on: those cannot be undone
@@ -126,10 +126,10 @@ enum err_code model_decode(const struct model *m, size_t layer, float *out,
  * and of the score of class k, z_i dscore_k/dz_i at fixed norm, into score (n)
  * (top layer only, sums to the score less its bias). Each may be NULL.
  * ERR_CONFLICT where there is no decoder or classifier. */
-enum err_code model_explain(const struct model *m, struct pass *p,
-                            size_t row, size_t layer, size_t k,
-                            float *reconstruction, float *score,
-                            struct arena *memory, struct err *e) ERR_CHECKED;
+enum err_code model_explain(const struct model *m, struct pass *p, size_t row,
+                            size_t layer, size_t k, float *reconstruction,
+                            float *score, struct arena *memory, struct err *e)
+    ERR_CHECKED;
 
 /* Upper bound of what the calls above take from the arena for B rows. */
 size_t model_pass_bytes(const struct model *m, size_t B,

@@ -16,8 +16,8 @@
 struct model *model_load(const char *path, struct err *e);
 
 /* Atomic and durable; the same model gives the same bytes. */
-enum err_code model_save(const struct model *m, const char *path,
-                         struct err *e) ERR_CHECKED;
+enum err_code model_save(const struct model *m, const char *path, struct err *e)
+    ERR_CHECKED;
 
 /* Finds the file that a MODEL argument means: the file itself, a version
  * folder, or a model folder (its highest version with a file). */

@@ -15,8 +15,7 @@ struct nonlinearity {
     bool non_negative; /* z >= 0 always */
     bool sparse;       /* exact zeros occur */
     /* z (B,n) = f(a, b), a (B,n), b (n); z may be a. */
-    void (*apply)(float *z, const float *a, const float *b, size_t B,
-                  size_t n);
+    void (*apply)(float *z, const float *a, const float *b, size_t B, size_t n);
     /* da (B,n) = dz * df/da; db (n) += sum over rows of dz * df/db. z is what
      * apply gave; da may be dz. */
     void (*backward)(float *da, float *db, const float *dz, const float *z,

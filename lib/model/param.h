@@ -17,7 +17,7 @@
 #define PARAM_MAX_TOTAL ((size_t)1 << 28) /* numbers in one model: 1 GiB */
 
 /* What a dimension counts: pruning gathers along CODE, a new class extends
- * CLASS, whatever the tensor is. */
+ * CLASS, whatever the tensor is. INPUT is what the layer before passes on. */
 enum param_axis { AXIS_INPUT, AXIS_CODE, AXIS_GROUP, AXIS_CLASS, AXIS_FIXED };
 
 struct param {
@@ -25,6 +25,7 @@ struct param {
     size_t rank;
     size_t dims[PARAM_MAX_RANK];
     enum param_axis axes[PARAM_MAX_RANK];
+    size_t layer;  /* whose it is; the number of layers: the classifier's */
     size_t count;  /* product of dims */
     size_t offset; /* in numbers, from the start of the block */
     float *value;  /* (dims), in the block */
@@ -40,7 +41,7 @@ struct param {
 struct params {
     struct param list[PARAM_MAX];
     size_t n;
-    size_t total; /* numbers in all */
+    size_t total;  /* numbers in all */
     float *values; /* the block, owned; NULL until params_allocate */
 };
 

@@ -25,7 +25,7 @@ enum err_code render_atoms(const struct model *m,
 /* One atom, or any row of the input's space (inputs), as a picture; values
  * from low to high become black to white. */
 enum err_code render_row(const struct model *m, const float *row, float low,
-                         float high, struct image *out,
-                         struct err *e) ERR_CHECKED;
+                         float high, struct image *out, struct err *e)
+    ERR_CHECKED;
 
 #endif

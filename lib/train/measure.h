@@ -23,9 +23,8 @@ struct measures {
 /* Runs rows index[0..n) (index NULL: rows 0..n) through the model, split over
  * the team; the result does not depend on the team's size. */
 enum err_code measure_model(const struct model *m, const struct dataset *d,
-                            const uint32_t *index, size_t n,
-                            struct team *team, struct measures *out,
-                            struct err *e) ERR_CHECKED;
+                            const uint32_t *index, size_t n, struct team *team,
+                            struct measures *out, struct err *e) ERR_CHECKED;
 
 /* {"rows":..., "error":..., "relative_error":..., "active_units":...,
  *  "active_share":..., "dead_units":...}; NAN members are null. */

@@ -4,35 +4,44 @@
  *    "classes": [...],                 optional names
  *    "model": { the config of the model file },
  *    "rates": {"decoder.weight": 1, ...}, "bounds": {...},  by name's ending
- *    "start": {"lean": 0.25, "samples": 2000},
+ *    "start": {"samples": 2000},       rows that starting values may lean on
  *    "phases": [{"name": "unsupervised", "epochs": 30,
  *                "weights": {"reconstruction": 1, "structure": 1,
  *                            "classification": 0, "adversarial": 0,
  *                            "adversarial_radius": 0},
- *                "optimiser": {"kind": "adam", "rate": 0.001, ...},
+ *                "optimiser": {"kind": "adam", "rate": 0.001,
+ *                              "beta1": 0.9, "beta2": 0.999,
+ *                              "epsilon": 1e-8, "clip": 0,
+ *                              "project_every": 1},
  *                "schedule": {"kind": "cosine", "warmup": 1},
  *                "train": ["layers.0"],   names' beginnings; all by default
- *                "patience": 0, "measure": "error"}]}
+ *                "patience": 0, "measure": "loss"}]}
  *
- * Everything is checked when it is read; an unknown member is refused.
+ * The kind "sgd" has "momentum" instead of betas and epsilon; the schedule
+ * "inverse" has "decay". Everything is checked when it is read, against the
+ * model's own parameter table; an unknown member is refused.
  */
 #ifndef SPARSED_TRAIN_RECIPE_H
 #define SPARSED_TRAIN_RECIPE_H
 
 #include "lib/base/json.h"
+#include "lib/model/param.h"
 #include "lib/train/loss.h"
 #include "lib/train/optimiser.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
+#define RECIPE_MAX_BYTES ((size_t)1 << 20)
 #define RECIPE_MAX_PHASES 16
 #define RECIPE_MAX_POLICIES 32
 #define RECIPE_MAX_NAMES 16
 
 enum recipe_schedule { SCHEDULE_CONSTANT, SCHEDULE_COSINE, SCHEDULE_INVERSE };
 
-/* What early stopping watches on the validation rows. */
+/* What is watched on the validation rows: the phase's own loss, or the share
+ * of rows in the wrong class (of equal ones, the smaller -log p). By default
+ * the error where classification is learned, else the loss. */
 enum recipe_measure { RECIPE_LOSS, RECIPE_ERROR };
 
 struct recipe_phase {
@@ -43,7 +52,7 @@ struct recipe_phase {
     enum recipe_schedule schedule;
     double warmup_epochs;
     double decay; /* SCHEDULE_INVERSE: rate / (1 + decay * step) */
-    const char *train[RECIPE_MAX_NAMES]; /* NULL at the end; none: all */
+    const char *train[RECIPE_MAX_NAMES + 1]; /* NULL at the end; none: all */
     size_t patience; /* epochs without a better measure; 0: no stopping */
     enum recipe_measure measure; /* the best epoch by it is kept */
 };
@@ -57,8 +66,10 @@ struct recipe_policy {
 struct recipe {
     struct json *json; /* owns all texts below */
     uint64_t hash;     /* of the file's bytes */
-    const char *data;
+    const char *data;  /* name of the data set, or NULL */
     const struct json *model;
+    size_t input_rank, input_shape[3]; /* what the model takes */
+    bool classifies;                   /* the model has a classifier */
     uint64_t seed;
     size_t validation_rows;
     size_t batch;
@@ -77,5 +88,15 @@ struct recipe {
 struct recipe *recipe_load(const char *path, struct err *e);
 struct recipe *recipe_parse(const char *text, size_t length, struct err *e);
 void recipe_free(struct recipe *r);
+
+/* Sets the rates and bounds of the table's rows; of several that suit a row
+ * the last wins. ERR_INVALID for one that suits no row, or bounds a row that
+ * has no bound. */
+enum err_code recipe_set_policies(const struct recipe *r, struct params *params,
+                                  struct err *e) ERR_CHECKED;
+
+/* trained[i] (params->n): whether the phase changes row i. */
+void recipe_pick_trained(const struct recipe_phase *phase,
+                         const struct params *params, bool *trained);
 
 #endif

@@ -23,7 +23,7 @@ struct train_progress {
     size_t epoch, epochs; /* of the phase, from 1 */
     size_t row, rows;     /* of the epoch */
     bool epoch_done;
-    struct loss_sums loss; /* since the epoch began */
+    struct loss_sums loss;      /* since the epoch began */
     struct measures validation; /* when epoch_done */
     bool best;                  /* when epoch_done: the best so far */
     double rate;
@@ -31,10 +31,10 @@ struct train_progress {
 };
 
 struct train_options {
-    size_t threads;          /* at least 1 */
-    uint64_t seed;           /* the recipe's, unless told otherwise */
-    const char *checkpoint;  /* path, written after each epoch; NULL: none */
-    bool resume;             /* go on from the checkpoint if it is there */
+    size_t threads;         /* at least 1 */
+    uint64_t seed;          /* the recipe's, unless told otherwise */
+    const char *checkpoint; /* path, written after each epoch; NULL: none */
+    bool resume;            /* go on from the checkpoint if it is there */
     /* Called on the training thread; false stops after the checkpoint
      * (ERR_CONFLICT "stopped"). May be NULL. */
     bool (*progress)(void *arg, const struct train_progress *p);

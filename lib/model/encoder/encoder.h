@@ -10,6 +10,7 @@
 #include "lib/base/arena.h"
 #include "lib/base/err.h"
 #include "lib/base/json.h"
+#include "lib/base/rng.h"
 #include "lib/model/nonlinearity.h"
 #include "lib/model/param.h"
 
@@ -40,7 +41,7 @@ struct encoder_kind {
                                const char *where, struct params *params,
                                struct err *e);
     /* Starting values of enc, rec, bias, given dec's (if the layer has it). */
-    void (*start)(struct layer *layer);
+    void (*start)(struct layer *layer, struct rng *rng);
 
     /* The code of x (B,in) after `steps` steps (1 .. tape room) into tape. */
     void (*forward)(const struct layer *layer, struct tape *tape,
@@ -48,24 +49,24 @@ struct encoder_kind {
                     struct arena *scratch);
 
     /* From dz (B,n), the gradient on the last code (overwritten), adds into
-     * grads (laid out as the parameter block) and, if dx is not NULL, into
-     * dx (B,in). Needs a tape that kept every step. NULL: the code is constant
-     * for training (alternating minimisation). */
+     * grads (laid out as the parameter block; NULL: not wanted) and, if dx is
+     * not NULL, into dx (B,in). Needs a tape that kept every step. NULL: the
+     * code is constant for training (alternating minimisation). */
     void (*backward)(const struct layer *layer, float *grads,
                      const struct tape *tape, float *dz, float *dx,
                      const float *x, size_t B, struct arena *scratch);
 
-    /* Bytes of scratch that one forward (or backward) call may take. */
-    size_t (*scratch_bytes)(const struct layer *layer, size_t B);
+    /* Bytes of scratch that one forward, and one backward call over a tape of
+     * `steps`, take at most: the caller has reserved them (arena_reserve). */
+    size_t (*scratch_bytes)(const struct layer *layer, size_t B, size_t steps);
 };
 
 struct encoder {
     const struct encoder_kind *kind;
     const struct nonlinearity *f;
-    size_t steps;
+    size_t steps;       /* as trained; 1 where there is one */
     struct param *bias; /* b (n) */
     struct param *gain; /* (n), or NULL */
-    float row_bound;    /* norm bound of enc's rows, times steps; 0: none */
 };
 
 #endif

@@ -27,8 +27,8 @@ enum operator_side {
 
 struct operator_kind {
     const char *name;
-    const char *help;                /* one line */
-    const char *const *settings;     /* its members in the layer's JSON */
+    const char *help;            /* one line */
+    const char *const *settings; /* its members in the layer's JSON */
 
     /* The code's space for a layer with these settings over `in`; refuses
      * what cannot be (ERR_SHAPE with both shapes). */
@@ -60,8 +60,8 @@ struct operator_kind {
     void (*unprepare)(struct operator *op);
 
     /* y (B,out) = W x for x (B,in). */
-    void (*apply)(const struct operator *op, float *y, const float *x,
-                  size_t B, struct arena *scratch);
+    void (*apply)(const struct operator *op, float *y, const float *x, size_t B,
+                  struct arena *scratch);
     /* dx (B,in) += W' dy for dy (B,out). */
     void (*adjoint)(const struct operator *op, float *dx, const float *dy,
                     size_t B, struct arena *scratch);

@@ -24,10 +24,10 @@ struct layout {
     float width, height;
     struct layout_place {
         float x, y; /* left upper corner */
-    } *places;      /* (n) */
+    } * places;     /* (n) */
     struct layout_edge {
         uint32_t from, to;
-    } *edges;
+    } * edges;
     size_t n_edges;
 };
 
@@ -57,12 +57,10 @@ struct structure_kind {
     float (*threshold)(const struct structure *s, const float *z, size_t i);
 
     /* v (B,pooled) from z (B,n). */
-    void (*pool)(const struct structure *s, float *v, const float *z,
-                 size_t B);
+    void (*pool)(const struct structure *s, float *v, const float *z, size_t B);
     /* dz (B,n) += gradient through pool, v being what pool gave. */
-    void (*pool_backward)(const struct structure *s, float *dz,
-                          const float *dv, const float *z, const float *v,
-                          size_t B);
+    void (*pool_backward)(const struct structure *s, float *dz, const float *dv,
+                          const float *z, const float *v, size_t B);
     /* A code whose pools are `wanted` (B,pooled): z scaled by wanted/v. */
     void (*unpool)(const struct structure *s, float *out, const float *wanted,
                    const float *z, const float *v, size_t B);

@@ -1,0 +1,121 @@
+/* Small kernels in plain C, written so that the compiler vectorises them. */
+#include "lib/math/kernels.h"
+
+#include <math.h>
+
+KERNEL_CLONES
+size_t nonzeros_count(const float *x, size_t n)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++)
+        count += x[i] != 0.0f;
+    return count;
+}
+
+size_t nonzeros(uint32_t *index, const float *x, size_t n)
+{
+    /* Writing always and counting only what is on keeps the loop free of
+     * branches that a sparse code would mispredict. */
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++) {
+        index[count] = (uint32_t)i;
+        count += x[i] != 0.0f;
+    }
+    return count;
+}
+
+KERNEL_CLONES
+void columns_add(float *restrict out, const float *restrict columns,
+                 const uint32_t *restrict index, size_t count,
+                 const float *restrict x, size_t rows)
+{
+    /* Four columns at a time: one read and write of out for four products. */
+    size_t k = 0;
+    for (; k + 4 <= count; k += 4) {
+        const float *c0 = columns + (size_t)index[k] * rows;
+        const float *c1 = columns + (size_t)index[k + 1] * rows;
+        const float *c2 = columns + (size_t)index[k + 2] * rows;
+        const float *c3 = columns + (size_t)index[k + 3] * rows;
+        float x0 = x[index[k]], x1 = x[index[k + 1]];
+        float x2 = x[index[k + 2]], x3 = x[index[k + 3]];
+        for (size_t r = 0; r < rows; r++)
+            out[r] += x0 * c0[r] + x1 * c1[r] + x2 * c2[r] + x3 * c3[r];
+    }
+    for (; k < count; k++) {
+        const float *c = columns + (size_t)index[k] * rows;
+        float value = x[index[k]];
+        for (size_t r = 0; r < rows; r++)
+            out[r] += value * c[r];
+    }
+}
+
+void transpose(float *out, const float *in, size_t rows, size_t columns)
+{
+    enum { TILE = 16 }; /* a tile of both sides stays in the L1 cache */
+    for (size_t r0 = 0; r0 < rows; r0 += TILE)
+        for (size_t c0 = 0; c0 < columns; c0 += TILE)
+            for (size_t r = r0; r < rows && r < r0 + TILE; r++)
+                for (size_t c = c0; c < columns && c < c0 + TILE; c++)
+                    out[c * rows + r] = in[r * columns + c];
+}
+
+KERNEL_CLONES
+double vec_dot(const float *a, const float *b, size_t n)
+{
+    /* Eight sums side by side: one alone would wait for each addition. */
+    double sums[8] = {0};
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8)
+        for (size_t j = 0; j < 8; j++)
+            sums[j] += (double)a[i + j] * (double)b[i + j];
+    for (; i < n; i++)
+        sums[i % 8] += (double)a[i] * (double)b[i];
+    return ((sums[0] + sums[1]) + (sums[2] + sums[3])) +
+           ((sums[4] + sums[5]) + (sums[6] + sums[7]));
+}
+
+double vec_norm(const float *x, size_t n)
+{
+    return sqrt(vec_dot(x, x, n));
+}
+
+void vec_scale(float *x, float factor, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        x[i] *= factor;
+}
+
+KERNEL_CLONES
+void vec_add(float *restrict out, const float *restrict x, float factor,
+             size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] += factor * x[i];
+}
+
+bool vec_finite(const float *x, size_t n)
+{
+    /* x - x is 0 for every finite x and NaN for the rest. */
+    float sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += x[i] - x[i];
+    return sum == 0.0f;
+}
+
+void softmax_rows(float *p, const float *u, size_t B, size_t n)
+{
+    for (size_t b = 0; b < B; b++) {
+        const float *in = u + b * n;
+        float *out = p + b * n;
+        float top = in[0];
+        for (size_t i = 1; i < n; i++)
+            if (in[i] > top)
+                top = in[i];
+        double sum = 0;
+        for (size_t i = 0; i < n; i++) {
+            out[i] = expf(in[i] - top);
+            sum += (double)out[i];
+        }
+        vec_scale(out, (float)(1.0 / sum), n);
+    }
+}

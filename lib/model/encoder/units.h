@@ -1,0 +1,28 @@
+/* Units: what each code unit computes from its sum a, shared by the encoders
+ * that are nets: z = gain * f(a, b), with the gain optional and after f.
+ */
+#ifndef SPARSED_MODEL_ENCODER_UNITS_H
+#define SPARSED_MODEL_ENCODER_UNITS_H
+
+#include "lib/model/layer.h"
+
+/* Reads "nonlinearity" and "gain" (bool), declares bias and gain. */
+enum err_code units_configure(struct layer *l, const struct json *encoder,
+                              const char *where, struct params *params,
+                              struct err *e) ERR_CHECKED;
+
+/* Small positive biases, gains of 1. */
+void units_start(struct layer *l);
+
+/* z (B,n) = gain * f(a, b); h (B,n), if there is a gain, keeps f(a, b).
+ * z may be a. */
+void units_forward(const struct layer *l, float *z, float *h, const float *a,
+                   size_t B);
+
+/* da (B,n) from dz (B,n), z and h as forward left them; adds the gradients of
+ * bias and gain into grads. da may be dz. sink (n) takes what is not wanted
+ * when grads is NULL. */
+void units_backward(const struct layer *l, float *grads, float *da, float *dz,
+                    const float *z, const float *h, size_t B, float *sink);
+
+#endif

@@ -1,0 +1,215 @@
+/* A layer put together from its three axis values. */
+#include "lib/model/layer.h"
+
+#include "lib/model/axes.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define MAX_MEMBERS 32
+
+/* What every layer has, and every encoder and structure; the axis value's own
+ * settings stand beside it. */
+static const char *const layer_members[] = {"operator", "encoder", "structure",
+                                            "up",       "decoder", NULL};
+static const char *const kind_members[] = {"kind", NULL};
+
+/* The rest of an atom's start is one random row of data (recpool). */
+static const float start_lean = 0.25f;
+static const float atom_bound = 1.0f;
+
+static enum err_code check_members(const struct json *j, const char *where,
+                                   const char *const *always,
+                                   const char *const *settings, struct err *e)
+{
+    const char *known[MAX_MEMBERS + 1] = {NULL};
+    size_t n = 0;
+    for (size_t i = 0; always[i]; i++)
+        known[n++] = always[i];
+    for (size_t i = 0; settings[i] && n < MAX_MEMBERS; i++)
+        known[n++] = settings[i];
+    return json_only(j, where, known, e);
+}
+
+/* The member `key` of a layer: its object, whose "kind" names the value. */
+static const struct json *kind_object(const struct json *j, const char *where,
+                                      const char *key, const char **kind,
+                                      struct err *e)
+{
+    const struct json *object = json_get(j, key);
+    *kind = NULL;
+    if (!json_is_object(object) || !json_is_text(json_get(object, "kind"))) {
+        err_set(e, ERR_INVALID, "%s.%s: must be an object with a \"kind\"",
+                where, key);
+        return NULL;
+    }
+    *kind = json_text(json_get(object, "kind"));
+    return object;
+}
+
+static enum err_code read_up(struct layer *l, const struct json *j,
+                             const char *where, struct err *e)
+{
+    const char *up = "code";
+    if (json_get_text(j, where, "up", &up, e))
+        return e->code;
+    if (strcmp(up, "code") == 0)
+        l->up = UP_CODE;
+    else if (strcmp(up, "pooled") == 0)
+        l->up = UP_POOLED;
+    else
+        return err_set(e, ERR_INVALID,
+                       "%s.up: must be \"code\" or \"pooled\", not \"%s\"",
+                       where, up);
+    return ERR_OK;
+}
+
+static enum err_code configure_encoder(struct layer *l, const struct json *j,
+                                       const char *where, struct params *params,
+                                       struct err *e)
+{
+    char name[64];
+    const struct operator_kind *op = l->enc.kind;
+    struct space heads = l->code;
+    heads.channels *= l->structure.kind->heads;
+    l->enc.in = l->in;
+    l->enc.out = heads;
+    if (l->encoder.kind->recurrent)
+        l->rec = (struct operator){.kind = op, .in = l->code, .out = l->code};
+    snprintf(name, sizeof name, "layers.%zu.encoder.weight", l->index);
+    if (op->declare(&l->enc, params, name, AXIS_CODE, AXIS_INPUT, e))
+        return e->code;
+    char inside[80];
+    snprintf(inside, sizeof inside, "%s.encoder", where);
+    if (check_members(j, inside, kind_members, l->encoder.kind->settings, e))
+        return e->code;
+    return l->encoder.kind->configure(l, j, inside, params, e);
+}
+
+static enum err_code configure_decoder(struct layer *l, struct params *params,
+                                       struct err *e)
+{
+    char name[64];
+    l->dec =
+        (struct operator){.kind = l->enc.kind, .in = l->code, .out = l->in};
+    snprintf(name, sizeof name, "layers.%zu.decoder.weight", l->index);
+    if (l->dec.kind->declare(&l->dec, params, name, AXIS_INPUT, AXIS_CODE, e))
+        return e->code;
+    l->dec.kind->limit(&l->dec, OPERATOR_COLUMNS, atom_bound);
+    return ERR_OK;
+}
+
+static enum err_code configure_structure(struct layer *l, const struct json *j,
+                                         const char *where,
+                                         struct params *params, struct err *e)
+{
+    char inside[80];
+    snprintf(inside, sizeof inside, "%s.structure", where);
+    l->structure.code = l->code;
+    if (check_members(j, inside, kind_members, l->structure.kind->settings, e))
+        return e->code;
+    return l->structure.kind->configure(&l->structure, j, inside, params, e);
+}
+
+static enum err_code find_kinds(struct layer *l, const struct json *j,
+                                const char *where, bool decoder,
+                                const struct json **encoder,
+                                const struct json **structure, struct err *e)
+{
+    const char *op = NULL, *encoder_name, *structure_name;
+    if (json_get_text(j, where, "operator", &op, e))
+        return e->code;
+    if (!op)
+        return err_set(e, ERR_INVALID, "%s.operator: missing", where);
+    *encoder = kind_object(j, where, "encoder", &encoder_name, e);
+    if (!*encoder)
+        return e->code;
+    *structure = kind_object(j, where, "structure", &structure_name, e);
+    if (!*structure)
+        return e->code;
+    l->enc.kind = operator_find(op, e);
+    l->encoder.kind = l->enc.kind ? encoder_find(encoder_name, e) : NULL;
+    l->structure.kind =
+        l->encoder.kind ? structure_find(structure_name, e) : NULL;
+    if (!l->structure.kind)
+        return err_wrap(e, "%s", where);
+    if (axes_compatible(l->enc.kind, l->encoder.kind, l->structure.kind,
+                        decoder, e))
+        return err_wrap(e, "%s", where);
+    return ERR_OK;
+}
+
+enum err_code layer_configure(struct layer *l, size_t index,
+                              const struct space *in, const struct json *j,
+                              struct params *params, struct err *e)
+{
+    char where[32];
+    bool decoder = true;
+    const struct json *encoder = NULL, *structure = NULL;
+    size_t first_param = params->n;
+    snprintf(where, sizeof where, "layers[%zu]", index);
+    l->index = index;
+    l->in = *in;
+    if (json_get_bool(j, where, "decoder", &decoder, e) ||
+        find_kinds(l, j, where, decoder, &encoder, &structure, e) ||
+        check_members(j, where, layer_members, l->enc.kind->settings, e) ||
+        read_up(l, j, where, e) ||
+        l->enc.kind->code_space(&l->code, in, j, where, e) ||
+        configure_encoder(l, encoder, where, params, e) ||
+        (decoder && configure_decoder(l, params, e)) ||
+        configure_structure(l, structure, where, params, e))
+        return e->code;
+    for (size_t i = first_param; i < params->n; i++)
+        params->list[i].layer = index;
+    return ERR_OK;
+}
+
+void layer_fini(struct layer *l)
+{
+    layer_unprepare(l);
+    if (l->structure.kind && l->structure.kind->fini)
+        l->structure.kind->fini(&l->structure);
+}
+
+void layer_start(struct layer *l, struct rng *rng, const float *samples,
+                 size_t n)
+{
+    if (l->dec.kind)
+        l->dec.kind->start(&l->dec, rng, samples, n, start_lean);
+    l->encoder.kind->start(l, rng);
+}
+
+/* The operators that this layer has, NULL at the end. */
+static void each_operator(struct layer *l, struct operator *list[4])
+{
+    size_t n = 0;
+    struct operator *all[] = {&l->enc, &l->rec, &l->dec};
+    for (size_t i = 0; i < 3; i++)
+        if (all[i]->kind)
+            list[n++] = all[i];
+    list[n] = NULL;
+}
+
+enum err_code layer_prepare(struct layer *l, struct err *e)
+{
+    struct operator *list[4];
+    each_operator(l, list);
+    for (size_t i = 0; list[i]; i++)
+        if (list[i]->kind->prepare && list[i]->kind->prepare(list[i], e))
+            return e->code;
+    return ERR_OK;
+}
+
+void layer_unprepare(struct layer *l)
+{
+    struct operator *list[4];
+    each_operator(l, list);
+    for (size_t i = 0; list[i]; i++)
+        if (list[i]->kind->unprepare)
+            list[i]->kind->unprepare(list[i]);
+}
+
+const struct space *layer_up_space(const struct layer *l)
+{
+    return l->up == UP_POOLED ? &l->structure.pooled : &l->code;
+}

@@ -1,0 +1,294 @@
+/* A model at work: codes, pools, classes, reconstructions, explanations. */
+#include "lib/model/model.h"
+
+#include "lib/base/mem.h"
+#include "lib/math/kernels.h"
+
+#include <math.h>
+#include <string.h>
+
+static enum err_code no_memory(const struct arena *memory, size_t B,
+                               struct err *e)
+{
+    return err_set(e, ERR_NO_MEMORY,
+                   "%zu rows need more than the %zu bytes there are", B,
+                   memory->max_bytes);
+}
+
+/* ---- codes ---- */
+
+static enum err_code encode_layer(const struct layer *l, struct layer_pass *lp,
+                                  size_t B, const struct model_options *options,
+                                  struct arena *memory, struct err *e)
+{
+    size_t steps = l->encoder.steps, size = B * layer_units(l);
+    if (options->steps && steps > 1)
+        steps = options->steps;
+    size_t kept = options->keep ? steps : 1;
+    lp->tape = (struct tape){.keep = options->keep};
+    lp->tape.z = arena_take(memory, kept * size, sizeof(float));
+    if (l->encoder.gain)
+        lp->tape.h = arena_take(memory, kept * size, sizeof(float));
+    if (!lp->tape.z || (l->encoder.gain && !lp->tape.h) ||
+        !arena_reserve(memory, l->encoder.kind->scratch_bytes(l, B, steps)))
+        return no_memory(memory, B, e);
+    l->encoder.kind->forward(l, &lp->tape, lp->x, B, steps, memory);
+    lp->z =
+        options->keep ? lp->tape.z + (lp->tape.steps - 1) * size : lp->tape.z;
+    if (!vec_finite(lp->z, size))
+        return err_set(e, ERR_INTERNAL,
+                       "the code of layer %zu is not finite: fewer steps or "
+                       "smaller inputs may help",
+                       l->index);
+    return ERR_OK;
+}
+
+enum err_code model_encode(const struct model *m, struct pass *p,
+                           const float *x, size_t B,
+                           const struct model_options *options,
+                           struct arena *memory, struct err *e)
+{
+    size_t size = B * model_inputs(m);
+    *p = (struct pass){.B = B};
+    p->x = arena_take(memory, size, sizeof(float));
+    p->scale = arena_take(memory, B, sizeof(float));
+    if (!p->x || !p->scale)
+        return no_memory(memory, B, e);
+    memcpy(p->x, x, size * sizeof(float));
+    preprocess_apply(&m->preprocess, p->x, p->scale, B, model_inputs(m));
+
+    const float *in = p->x;
+    for (size_t i = 0; i < m->n_layers; i++) {
+        const struct layer *l = &m->layers[i];
+        struct layer_pass *lp = &p->layers[i];
+        lp->x = in;
+        if (encode_layer(l, lp, B, options, memory, e))
+            return e->code;
+        in = lp->z;
+        if (l->up == UP_POOLED && i + 1 < m->n_layers) {
+            if (model_pool(m, p, i, memory, e))
+                return e->code;
+            in = lp->v;
+        }
+    }
+    return ERR_OK;
+}
+
+enum err_code model_pool(const struct model *m, struct pass *p, size_t layer,
+                         struct arena *memory, struct err *e)
+{
+    const struct layer *l = &m->layers[layer];
+    struct layer_pass *lp = &p->layers[layer];
+    if (lp->v)
+        return ERR_OK;
+    lp->v = arena_take(memory, p->B * layer_groups(l), sizeof(float));
+    if (!lp->v)
+        return no_memory(memory, p->B, e);
+    l->structure.kind->pool(&l->structure, lp->v, lp->z, p->B);
+    return ERR_OK;
+}
+
+enum err_code model_classify(const struct model *m, struct pass *p,
+                             struct arena *memory, struct err *e)
+{
+    const struct classifier *c = &m->classifier;
+    size_t top = m->n_layers - 1;
+    if (!c->present)
+        return err_set(e, ERR_CONFLICT, "the model has no classifier");
+    if (c->pooled && model_pool(m, p, top, memory, e))
+        return e->code;
+    p->h = arena_take(memory, p->B * c->inputs, sizeof(float));
+    p->norm = arena_take(memory, p->B, sizeof(float));
+    p->probabilities = arena_take(memory, p->B * c->classes, sizeof(float));
+    if (!p->h || !p->norm || !p->probabilities)
+        return no_memory(memory, p->B, e);
+    classifier_forward(c, p->h, p->norm, p->probabilities,
+                       c->pooled ? p->layers[top].v : p->layers[top].z, p->B);
+    return ERR_OK;
+}
+
+/* ---- back to the input ---- */
+
+/* What the layer's decoder draws from z (B,n), from `memory`. */
+static float *draw(const struct layer *l, const float *z, size_t B,
+                   struct arena *memory, struct err *e)
+{
+    if (!l->dec.kind) {
+        err_set(e, ERR_CONFLICT, "layer %zu has no decoder", l->index);
+        return NULL;
+    }
+    float *x = arena_take(memory, B * layer_inputs(l), sizeof *x);
+    if (!x) {
+        no_memory(memory, B, e);
+        return NULL;
+    }
+    l->dec.kind->apply(&l->dec, x, z, B, memory);
+    return x;
+}
+
+/* From z of `layer` down to the preprocessed input. `p` gives the codes whose
+ * pools are being undone; NULL if there is none. */
+static float *draw_down(const struct model *m, const struct pass *p,
+                        size_t layer, const float *z, size_t B,
+                        struct arena *memory, struct err *e)
+{
+    float *x = NULL;
+    for (size_t i = layer + 1; i-- > 0;) {
+        x = draw(&m->layers[i], z, B, memory, e);
+        if (!x || i == 0)
+            return x;
+        const struct layer *below = &m->layers[i - 1];
+        z = x;
+        if (below->up == UP_CODE)
+            continue;
+        if (!p) {
+            err_set(e, ERR_CONFLICT,
+                    "layer %zu passes pooled codes on, which only a "
+                    "reconstruction of an input can undo",
+                    i - 1);
+            return NULL;
+        }
+        const struct layer_pass *lp = &p->layers[i - 1];
+        float *code = arena_take(memory, B * layer_units(below), sizeof *code);
+        if (!code) {
+            no_memory(memory, B, e);
+            return NULL;
+        }
+        below->structure.kind->unpool(&below->structure, code, x, lp->z, lp->v,
+                                      B);
+        z = code;
+    }
+    return x;
+}
+
+static float relative_difference(const float *x, const float *y, size_t n)
+{
+    double size = vec_norm(x, n), sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += ((double)x[i] - (double)y[i]) * ((double)x[i] - (double)y[i]);
+    return size > 0 ? (float)(sqrt(sum) / size) : NAN;
+}
+
+enum err_code model_reconstruct(const struct model *m, const struct pass *p,
+                                size_t layer, float *out, float *relative_error,
+                                struct arena *memory, struct err *e)
+{
+    size_t inputs = model_inputs(m);
+    struct arena_mark mark = arena_mark(memory);
+    const float *x =
+        draw_down(m, p, layer, p->layers[layer].z, p->B, memory, e);
+    if (!x)
+        return e->code;
+    for (size_t b = 0; relative_error && b < p->B; b++)
+        relative_error[b] =
+            relative_difference(p->x + b * inputs, x + b * inputs, inputs);
+    memcpy(out, x, p->B * inputs * sizeof *out);
+    preprocess_undo(&m->preprocess, out, p->scale, p->B, inputs);
+    arena_rewind(memory, mark);
+    return ERR_OK;
+}
+
+enum err_code model_decode(const struct model *m, size_t layer, float *out,
+                           const float *z, const float *scale, size_t B,
+                           struct arena *memory, struct err *e)
+{
+    size_t inputs = model_inputs(m);
+    struct arena_mark mark = arena_mark(memory);
+    const float *x = draw_down(m, NULL, layer, z, B, memory, e);
+    float *ones = arena_take(memory, B, sizeof *ones);
+    if (!x)
+        return e->code;
+    if (!ones)
+        return no_memory(memory, B, e);
+    for (size_t b = 0; b < B; b++)
+        ones[b] = scale ? scale[b] : 1.0f;
+    memcpy(out, x, B * inputs * sizeof *out);
+    preprocess_undo(&m->preprocess, out, ones, B, inputs);
+    arena_rewind(memory, mark);
+    return ERR_OK;
+}
+
+/* ---- explanations ---- */
+
+/* share (n): z_i d_i.x^ / ||x^||^2, the products by one adjoint. */
+static enum err_code explain_drawing(const struct layer *l, const float *z,
+                                     float *share, struct arena *memory,
+                                     struct err *e)
+{
+    size_t n = layer_units(l), m = layer_inputs(l);
+    const float *x = draw(l, z, 1, memory, e);
+    if (!x)
+        return e->code;
+    double size = vec_dot(x, x, m);
+    memset(share, 0, n * sizeof *share);
+    l->dec.kind->adjoint(&l->dec, share, x, 1, memory);
+    for (size_t i = 0; i < n; i++)
+        share[i] = size > 0 ? (float)((double)(share[i] * z[i]) / size) : 0;
+    return ERR_OK;
+}
+
+static enum err_code explain_score(const struct model *m, struct pass *p,
+                                   size_t row, size_t k, float *share,
+                                   struct arena *memory, struct err *e)
+{
+    const struct classifier *c = &m->classifier;
+    const struct layer *l = model_top(m);
+    struct layer_pass *lp = &p->layers[m->n_layers - 1];
+    size_t n = layer_units(l);
+    const float *z = lp->z + row * n;
+    if (!p->h && model_classify(m, p, memory, e))
+        return e->code;
+    float *d = arena_take(memory, c->inputs, sizeof *d);
+    if (!d)
+        return no_memory(memory, 1, e);
+    memcpy(d, c->weight->value + k * c->inputs, c->inputs * sizeof *d);
+    vec_scale(d, 1.0f / p->norm[row], c->inputs);
+    if (!c->pooled) {
+        memcpy(share, d, n * sizeof *share);
+    } else {
+        memset(share, 0, n * sizeof *share);
+        l->structure.kind->pool_backward(&l->structure, share, d, z,
+                                         lp->v + row * layer_groups(l), 1);
+    }
+    for (size_t i = 0; i < n; i++)
+        share[i] *= z[i];
+    return ERR_OK;
+}
+
+enum err_code model_explain(const struct model *m, struct pass *p, size_t row,
+                            size_t layer, size_t k, float *reconstruction,
+                            float *score, struct arena *memory, struct err *e)
+{
+    const struct layer *l = &m->layers[layer];
+    const float *z = p->layers[layer].z + row * layer_units(l);
+    if (reconstruction && explain_drawing(l, z, reconstruction, memory, e))
+        return e->code;
+    if (!score)
+        return ERR_OK;
+    if (!m->classifier.present || layer + 1 != m->n_layers)
+        return err_set(e, ERR_CONFLICT, "layer %zu has no classifier on it",
+                       layer);
+    return explain_score(m, p, row, k, score, memory, e);
+}
+
+/* ---- bounds ---- */
+
+size_t model_pass_bytes(const struct model *m, size_t B,
+                        const struct model_options *options)
+{
+    size_t floats = B * (2 * model_inputs(m) + 4), scratch = 0;
+    for (size_t i = 0; i < m->n_layers; i++) {
+        const struct layer *l = &m->layers[i];
+        size_t steps = l->encoder.steps;
+        if (options->steps && steps > 1)
+            steps = options->steps;
+        size_t kept = options->keep ? steps : 1;
+        size_t heads = l->encoder.gain ? 2 : 1;
+        size_t bytes = l->encoder.kind->scratch_bytes(l, B, steps);
+        floats += B * (kept * heads * layer_units(l) + layer_units(l) +
+                       layer_groups(l) + layer_inputs(l));
+        scratch = bytes > scratch ? bytes : scratch;
+    }
+    floats += B * 2 * (m->classifier.inputs + m->classifier.classes);
+    return floats * sizeof(float) + scratch + 64 * MEM_ALIGN;
+}

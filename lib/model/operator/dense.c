@@ -1,0 +1,196 @@
+/* dense: every output unit is joined to every input unit, y = W x with W
+ * (out, in) row-major. Permuting the input changes nothing (Rolfe & LeCun
+ * 2013, section 2).
+ *
+ * For serving, the columns are packed one after another: a product with an
+ * input that is mostly zeros then reads only the columns that it needs.
+ */
+#include "lib/base/mem.h"
+#include "lib/math/blas.h"
+#include "lib/math/kernels.h"
+#include "lib/model/operator/operator.h"
+
+#include <string.h>
+
+/* Above this share of non-zero inputs a dense product is the faster one. */
+static const float sparse_share = 0.35f;
+
+static size_t outputs(const struct operator *op)
+{
+    return space_size(&op->out);
+}
+
+static size_t inputs(const struct operator *op)
+{
+    return space_size(&op->in);
+}
+
+static enum err_code code_space(struct space *code, const struct space *in,
+                                const struct json *layer, const char *where,
+                                struct err *e)
+{
+    (void)in;
+    size_t units = 0;
+    if (json_get_size(layer, where, "units", 1, 65536, &units, e))
+        return e->code;
+    if (units == 0)
+        return err_set(e, ERR_INVALID, "%s.units: missing", where);
+    *code = space_vector(units);
+    return ERR_OK;
+}
+
+static enum err_code declare(struct operator *op, struct params *params,
+                             const char *name, enum param_axis out_axis,
+                             enum param_axis in_axis, struct err *e)
+{
+    op->weight =
+        params_add(params, name, 2, (size_t[]){outputs(op), inputs(op)},
+                   (enum param_axis[]){out_axis, in_axis}, e);
+    return op->weight ? ERR_OK : e->code;
+}
+
+static void limit(struct operator *op, enum operator_side side, float bound)
+{
+    op->weight->bound = bound;
+    op->weight->project =
+        side == OPERATOR_ROWS ? param_limit_rows : param_limit_columns;
+}
+
+/* ---- starting values ---- */
+
+static void column_norm_1(float *w, size_t m, size_t n, size_t column)
+{
+    double sum = 0;
+    for (size_t r = 0; r < m; r++)
+        sum += (double)w[r * n + column] * (double)w[r * n + column];
+    float factor = sum > 0 ? (float)(1.0 / __builtin_sqrt(sum)) : 0.0f;
+    for (size_t r = 0; r < m; r++)
+        w[r * n + column] *= factor;
+}
+
+static void start(struct operator *op, struct rng *rng, const float *samples,
+                  size_t n_samples, float lean)
+{
+    size_t m = outputs(op), n = inputs(op);
+    float *w = op->weight->value;
+    for (size_t c = 0; c < n; c++) {
+        for (size_t r = 0; r < m; r++)
+            w[r * n + c] = rng_uniform(rng, -1, 1);
+        column_norm_1(w, m, n, c);
+        if (n_samples == 0 || lean == 0.0f)
+            continue;
+        const float *sample = samples + rng_below(rng, n_samples) * m;
+        for (size_t r = 0; r < m; r++)
+            w[r * n + c] += lean * sample[r];
+        column_norm_1(w, m, n, c);
+    }
+}
+
+static void start_adjoint(struct operator *op, const struct operator *other,
+                          float scale)
+{
+    transpose(op->weight->value, other->weight->value, outputs(other),
+              inputs(other));
+    vec_scale(op->weight->value, scale, op->weight->count);
+}
+
+static void start_residual(struct operator *op, const struct operator *other,
+                           float scale)
+{
+    size_t m = outputs(other), n = inputs(other);
+    float *w = op->weight->value;
+    const float *d = other->weight->value;
+    blas_gemm(w, BLAS_TRANSPOSED, d, BLAS_PLAIN, d, n, n, m, -scale, 0);
+    for (size_t i = 0; i < n; i++)
+        w[i * n + i] += 1.0f;
+}
+
+/* ---- running ---- */
+
+static enum err_code prepare(struct operator *op, struct err *e)
+{
+    if (!op->packed)
+        op->packed = mem_array(op->weight->count, sizeof(float));
+    if (!op->packed)
+        return err_set(e, ERR_NO_MEMORY, "%s: packed copy", op->weight->name);
+    transpose(op->packed, op->weight->value, outputs(op), inputs(op));
+    return ERR_OK;
+}
+
+static void unprepare(struct operator *op)
+{
+    mem_free(op->packed);
+    op->packed = NULL;
+}
+
+static void apply(const struct operator *op, float *y, const float *x, size_t B,
+                  struct arena *scratch)
+{
+    size_t n_out = outputs(op), n_in = inputs(op);
+    if (op->packed &&
+        (float)nonzeros_count(x, B * n_in) < sparse_share * (float)(B * n_in)) {
+        struct arena_mark mark = arena_mark(scratch);
+        uint32_t *index = arena_take(scratch, n_in, sizeof *index);
+        if (index) {
+            memset(y, 0, B * n_out * sizeof *y);
+            for (size_t b = 0; b < B; b++) {
+                const float *row = x + b * n_in;
+                size_t count = nonzeros(index, row, n_in);
+                columns_add(y + b * n_out, op->packed, index, count, row,
+                            n_out);
+            }
+            arena_rewind(scratch, mark);
+            return;
+        }
+    }
+    blas_gemm(y, BLAS_PLAIN, x, BLAS_TRANSPOSED, op->weight->value, B, n_out,
+              n_in, 1, 0);
+}
+
+static void adjoint(const struct operator *op, float *dx, const float *dy,
+                    size_t B, struct arena *scratch)
+{
+    (void)scratch;
+    blas_gemm(dx, BLAS_PLAIN, dy, BLAS_PLAIN, op->weight->value, B, inputs(op),
+              outputs(op), 1, 1);
+}
+
+static void gradient(const struct operator *op, float *dw, const float *dy,
+                     const float *x, size_t B, struct arena *scratch)
+{
+    (void)scratch;
+    blas_gemm(dw, BLAS_TRANSPOSED, dy, BLAS_PLAIN, x, outputs(op), inputs(op),
+              B, 1, 1);
+}
+
+static void column(const struct operator *op, float *out, size_t i)
+{
+    size_t m = outputs(op), n = inputs(op);
+    for (size_t r = 0; r < m; r++)
+        out[r] = op->weight->value[r * n + i];
+}
+
+static size_t scratch_bytes(const struct operator *op, size_t B)
+{
+    (void)B;
+    return inputs(op) * sizeof(uint32_t) + MEM_ALIGN;
+}
+
+const struct operator_kind operator_dense = {
+    .name = "dense",
+    .help = "every unit is joined to every input",
+    .settings = (const char *const[]){"units", NULL},
+    .code_space = code_space,
+    .declare = declare,
+    .limit = limit,
+    .start = start,
+    .start_adjoint = start_adjoint,
+    .start_residual = start_residual,
+    .prepare = prepare,
+    .unprepare = unprepare,
+    .apply = apply,
+    .adjoint = adjoint,
+    .gradient = gradient,
+    .column = column,
+    .scratch_bytes = scratch_bytes,
+};

@@ -1,0 +1,128 @@
+/* Every gradient of every composition against finite differences.
+ *
+ * A central difference over relu or shrink is wrong where the step crosses a
+ * kink: there two step sizes disagree, and the entry is left out; the test
+ * fails if that happens often.
+ */
+#include "lib/model/model.h"
+#include "lib/train/loss.h"
+#include "tests/support/compositions.h"
+
+#include <check.h>
+#include <math.h>
+#include <stdlib.h>
+
+enum { ROWS = 5 };
+
+static const struct loss_weights weights = {
+    .reconstruction = 0.8f, .structure = 0.9f, .classification = 0.7f};
+
+static float rows[ROWS * COMPOSITION_INPUTS];
+static int labels[ROWS];
+
+static double loss_of(const struct model *m, const struct loss_weights *w,
+                      float *grads)
+{
+    struct err e;
+    struct arena memory;
+    struct loss_sums sums = {0};
+    arena_init(&memory, SIZE_MAX);
+    ck_assert_msg(
+        !loss_run(m, w, rows, labels, ROWS, 1, grads, &sums, &memory, &e), "%s",
+        e.msg);
+    arena_fini(&memory);
+    ck_assert_uint_eq(sums.rows, ROWS);
+    return sums.total;
+}
+
+static double difference(const struct model *m, const struct loss_weights *w,
+                         float *value, float step)
+{
+    float old = *value;
+    *value = old + step;
+    double above = loss_of(m, w, NULL), high = (double)*value;
+    *value = old - step;
+    double below = loss_of(m, w, NULL), low = (double)*value;
+    *value = old;
+    return (above - below) / (high - low);
+}
+
+static void check_param(const struct model *m, const struct loss_weights *w,
+                        const struct param *p, const float *grads,
+                        size_t *kinks, size_t *entries, const char *name)
+{
+    double scale = 0;
+    for (size_t k = 0; k < p->count; k++)
+        scale = fmax(scale, fabs((double)grads[p->offset + k]));
+    for (size_t k = 0; k < p->count; k++) {
+        double wide = difference(m, w, &p->value[k], 2e-3f);
+        double narrow = difference(m, w, &p->value[k], 1e-3f);
+        double got = (double)grads[p->offset + k];
+        ++*entries;
+        if (fabs(wide - narrow) > 2e-3 * (1 + scale)) {
+            ++*kinks;
+            continue;
+        }
+        ck_assert_msg(fabs(got - narrow) < 4e-3 * (1 + scale),
+                      "%s\n%s[%zu]: gradient %g, finite difference %g", name,
+                      p->name, k, got, narrow);
+    }
+}
+
+static void check_all(size_t i, const struct loss_weights *w)
+{
+    struct model *m = composition_model(i);
+    size_t kinks = 0, entries = 0;
+    composition_rows(rows, labels, ROWS, 3);
+    labels[ROWS - 1] = -1; /* a row without a label */
+    float *grads = calloc(m->params.total, sizeof *grads);
+    double with = loss_of(m, w, grads), without = loss_of(m, w, NULL);
+    ck_assert_double_eq_tol(with, without, 1e-6 * fabs(without));
+    for (size_t k = 0; k < m->params.n; k++)
+        check_param(m, w, &m->params.list[k], grads, &kinks, &entries,
+                    composition_name(i));
+    ck_assert_msg(kinks * 10 < entries, "%s: %zu of %zu entries at a kink",
+                  composition_name(i), kinks, entries);
+    free(grads);
+    model_free(m);
+}
+
+START_TEST(every_gradient_is_a_finite_difference)
+{
+    check_all((size_t)_i, &weights);
+}
+END_TEST
+
+/* The adversarial input depends on the parameters, but its gradient treats it
+ * as given (as in the paper), so only the value is held here: the term is the
+ * classification loss at the worse input, never below the loss at the input
+ * itself by more than rounding for a small radius. */
+START_TEST(the_adversarial_input_is_a_worse_one)
+{
+    struct loss_weights clean = {.classification = 1}, both = clean;
+    struct model *m = composition_model((size_t)_i);
+    both.adversarial = 1;
+    both.adversarial_radius = 1e-3f;
+    composition_rows(rows, labels, ROWS, 3);
+    double value = loss_of(m, &clean, NULL);
+    double twice = loss_of(m, &both, NULL);
+    ck_assert_msg(twice >= 2 * value - 1e-5,
+                  "%s: %g at the input, %g beside it",
+                  composition_name((size_t)_i), value, twice - value);
+    model_free(m);
+}
+END_TEST
+
+Suite *suite_gradients(void);
+Suite *suite_gradients(void)
+{
+    Suite *s = suite_create("gradients");
+    TCase *t = tcase_create("finite differences");
+    tcase_set_timeout(t, 120);
+    tcase_add_loop_test(t, every_gradient_is_a_finite_difference, 0,
+                        (int)compositions_count());
+    tcase_add_loop_test(t, the_adversarial_input_is_a_worse_one, 0,
+                        (int)compositions_count());
+    suite_add_tcase(s, t);
+    return s;
+}

@@ -1,0 +1,29 @@
+/* All suites, by hand, from the bottom of the tree up: in this order the first
+ * failure is the telling one. CK_RUN_SUITE=name runs one of them.
+ */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define SUITES(X) X(math) X(axes) X(model) X(gradients)
+
+#define X(name) Suite *suite_##name(void);
+SUITES(X)
+#undef X
+
+int main(void)
+{
+    SRunner *runner = srunner_create(suite_create("sparsed"));
+#define X(name) srunner_add_suite(runner, suite_##name());
+    SUITES(X)
+#undef X
+    srunner_run_all(runner, CK_ENV);
+    int run = srunner_ntests_run(runner);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    if (run == 0) {
+        fprintf(stderr, "no test has run: is there a suite of that name?\n");
+        return EXIT_FAILURE;
+    }
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,137 @@
+/* Compositions: operator x encoder x structure x nonlinearity x gain x what
+ * the classifier reads, and stacks of two layers. */
+#include "tests/support/compositions.h"
+
+#include "lib/model/axes.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Settings that a value needs; the others have defaults. */
+static const struct {
+    const char *name, *settings;
+} settings[] = {
+    {"dense", ",\"units\":8"},
+    {"recurrent", ",\"steps\":3"},
+    {"l1", ",\"lambda\":0.05"},
+};
+
+static const char *settings_of(const char *name)
+{
+    for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++)
+        if (strcmp(settings[i].name, name) == 0)
+            return settings[i].settings;
+    return "";
+}
+
+struct choice {
+    const struct operator_kind *op;
+    const struct encoder_kind *encoder;
+    const struct structure_kind *structure;
+    const struct nonlinearity *f;
+    bool gain, pooled, stacked;
+};
+
+/* The i-th choice that is allowed; false past the last. */
+static bool choose(size_t i, struct choice *out)
+{
+    struct err e;
+    for (size_t o = 0; operators[o]; o++)
+        for (size_t n = 0; encoders[n]; n++)
+            for (size_t s = 0; structures[s]; s++)
+                for (size_t f = 0; nonlinearities[f]; f++)
+                    for (unsigned bits = 0; bits < 8; bits++) {
+                        if (axes_compatible(operators[o], encoders[n],
+                                            structures[s], true, &e))
+                            continue;
+                        if (i-- > 0)
+                            continue;
+                        *out = (struct choice){
+                            operators[o],      encoders[n],     structures[s],
+                            nonlinearities[f], (bits & 1) != 0, (bits & 2) != 0,
+                            (bits & 4) != 0};
+                        return true;
+                    }
+    return false;
+}
+
+size_t compositions_count(void)
+{
+    struct choice c;
+    size_t n = 0;
+    while (choose(n, &c))
+        n++;
+    return n;
+}
+
+const char *composition_name(size_t i)
+{
+    static char text[1024];
+    struct choice c;
+    char layer[400];
+    ck_assert(choose(i, &c));
+    snprintf(layer, sizeof layer,
+             "{\"operator\":\"%s\"%s,\"encoder\":{\"kind\":\"%s\"%s,"
+             "\"nonlinearity\":\"%s\",\"gain\":%s},"
+             "\"structure\":{\"kind\":\"%s\"%s},\"up\":\"%s\"}",
+             c.op->name, settings_of(c.op->name), c.encoder->name,
+             settings_of(c.encoder->name), c.f->name, c.gain ? "true" : "false",
+             c.structure->name, settings_of(c.structure->name),
+             c.pooled ? "pooled" : "code");
+    snprintf(text, sizeof text,
+             "{\"input\":{\"shape\":[2,3],\"range\":[0,1]},"
+             "\"preprocess\":[{\"op\":\"unit_norm\"}],"
+             "\"layers\":[%s%s%s],\"classifier\":{\"input\":\"%s\"}}",
+             layer, c.stacked ? "," : "", c.stacked ? layer : "",
+             c.pooled ? "pooled" : "code");
+    return text;
+}
+
+struct json *composition_config(size_t i)
+{
+    struct err e;
+    const char *text = composition_name(i);
+    struct json *j = json_parse(text, strlen(text), &e);
+    ck_assert_msg(j != NULL, "%s: %s", text, e.msg);
+    return j;
+}
+
+/* Larger weights than training starts from, so that every path matters. */
+static void stir(struct model *m)
+{
+    struct rng rng = rng_make(7, "stir", 0);
+    for (size_t i = 0; i < m->params.n; i++) {
+        struct param *p = &m->params.list[i];
+        for (size_t k = 0; k < p->count; k++)
+            p->value[k] = p->rank == 1 && p->count != COMPOSITION_CLASSES
+                              ? rng_uniform(&rng, 0.01f, 0.1f)
+                              : rng_uniform(&rng, -0.7f, 0.7f);
+        if (strstr(p->name, "gain"))
+            for (size_t k = 0; k < p->count; k++)
+                p->value[k] = rng_uniform(&rng, 0.5f, 1.5f);
+    }
+}
+
+struct model *composition_model(size_t i)
+{
+    struct err e;
+    float x[4 * COMPOSITION_INPUTS];
+    struct json *config = composition_config(i);
+    struct model *m = model_new(config, NULL, COMPOSITION_CLASSES, &e);
+    ck_assert_msg(m != NULL, "%s: %s", composition_name(i), e.msg);
+    json_free(config);
+    composition_rows(x, NULL, 4, 1);
+    ck_assert_msg(!model_start(m, 1, x, 4, &e), "%s", e.msg);
+    stir(m);
+    return m;
+}
+
+void composition_rows(float *x, int *labels, size_t B, unsigned seed)
+{
+    struct rng rng = rng_make(seed, "rows", 0);
+    for (size_t i = 0; i < B * COMPOSITION_INPUTS; i++)
+        x[i] = rng_uniform(&rng, 0, 1);
+    for (size_t b = 0; labels && b < B; b++)
+        labels[b] = (int)rng_below(&rng, COMPOSITION_CLASSES);
+}
