@@ -1,0 +1,215 @@
+# sparsed. `make` builds build/sparsed, `make run` serves, `make help` lists
+# the rest. Missing system packages are installed by scripts/deps.sh.
+
+VERSION := 0.1.0
+
+# One build is told by two settings: a mode (release, asan, tsan, ubsan) and
+# the file behind lib/math/blas.h. OpenBLAS carries no thread sanitizer marks.
+MODE ?= release
+BLAS ?= $(if $(filter tsan,$(MODE)),ref,openblas)
+
+# Settings of single targets.
+LISTEN ?= 127.0.0.1:8080
+PREFIX ?= /usr/local
+ARGS ?=
+T ?=
+
+# V=1 prints whole commands.
+Q := $(if $(V),,@)
+
+# Each mode has its own folder, so sanitizer objects never mix.
+O := build/$(MODE)
+BIN := $(if $(filter release,$(MODE)),build/sparsed,$(O)/sparsed)
+
+# ---- sources ----
+
+LIB_C := $(filter-out lib/math/blas_%.c,$(wildcard lib/*/*.c lib/*/*/*.c)) \
+         lib/math/blas_$(BLAS).c $(wildcard api/*.c)
+SERVER_C := $(wildcard server/*.c)
+TESTS_C := $(filter-out $(addprefix tests/,fuzz/% lint/% http/% golden/%), \
+                        $(shell find tests -name '*.c' 2>/dev/null))
+ASSETS := $(wildcard openapi.yaml) \
+          $(shell find web -type f ! -name '.*' ! -name '*.md' 2>/dev/null)
+
+LIB_O := $(LIB_C:%.c=$(O)/o/%.o) $(O)/o/assets.o
+SERVER_O := $(SERVER_C:%.c=$(O)/o/%.o)
+TESTS_O := $(TESTS_C:%.c=$(O)/o/%.o)
+
+# ---- flags ----
+
+# Asked when first used, which is after `deps` has installed the packages, and
+# then kept.
+once = $(eval $(1) := $(shell $(2)))$($(1))
+PACKAGES := libmicrohttpd libcjson libpng libturbojpeg libzip zlib \
+            $(filter openblas,$(BLAS))
+PACKAGES_CFLAGS = $(call once,PACKAGES_CFLAGS,pkg-config --cflags $(PACKAGES))
+PACKAGES_LIBS = $(call once,PACKAGES_LIBS,pkg-config --libs $(PACKAGES))
+CHECK_CFLAGS = $(call once,CHECK_CFLAGS,pkg-config --cflags check)
+CHECK_LIBS = $(call once,CHECK_LIBS,pkg-config --libs check)
+
+# Errors in CI; not under sanitizers, whose code draws false warnings.
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+            -Wdouble-promotion -Wswitch-enum -Wformat=2 -Wvla -Wcast-qual \
+            $(if $(filter true-release,$(CI)-$(MODE)),-Werror)
+
+FLAGS_release := -O3 -fno-math-errno -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+FLAGS_asan := -O1 -fno-omit-frame-pointer -fsanitize=address
+FLAGS_tsan := -O1 -fno-omit-frame-pointer -fsanitize=thread
+FLAGS_ubsan := -O1 -fsanitize=undefined -fno-sanitize-recover=all
+
+CFLAGS ?= -g
+LDFLAGS ?=
+COMPILE = $(CC) -std=c11 -D_GNU_SOURCE -DSPARSED_VERSION=\"$(VERSION)\" -I. \
+          -fPIE -fstack-protector-strong $(FLAGS_$(MODE)) $(WARNINGS) \
+          $(PACKAGES_CFLAGS) $(CFLAGS)
+LINK = $(CC) -pie -Wl,-z,relro,-z,now -Wl,--as-needed \
+       $(filter -fsanitize=%,$(FLAGS_$(MODE))) $(LDFLAGS)
+LIBS = $(PACKAGES_LIBS) -lm -lpthread
+
+ifeq ($(FLAGS_$(MODE)),)
+$(error MODE is release, asan, tsan or ubsan, not '$(MODE)')
+endif
+
+# All cores, unless the caller chose.
+ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
+MAKEFLAGS += -j$(shell nproc)
+endif
+
+# ---- build ----
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.PHONY: all run test unit test-http test-image asan tsan ubsan data train \
+        lint format bench install image clean help deps deps-test FORCE
+
+all: $(BIN) ## build build/sparsed, after installing what is missing
+
+$(BIN): $(SERVER_O) $(O)/libsparsed.a $(O)/flags
+	@echo '  link $@'
+	$(Q)$(LINK) -o $@ $(SERVER_O) $(O)/libsparsed.a $(LIBS)
+
+$(O)/tests: $(TESTS_O) $(O)/libsparsed.a $(O)/flags
+	@echo '  link $@'
+	$(Q)$(LINK) -o $@ $(TESTS_O) $(O)/libsparsed.a $(CHECK_LIBS) $(LIBS)
+
+$(O)/bench: $(O)/o/bench/bench.o $(O)/libsparsed.a $(O)/flags
+	@echo '  link $@'
+	$(Q)$(LINK) -o $@ $(O)/o/bench/bench.o $(O)/libsparsed.a $(LIBS)
+
+$(O)/libsparsed.a: $(LIB_O) $(O)/sources
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $(LIB_O)
+
+$(O)/o/%.o: %.c $(O)/flags | deps
+	@mkdir -p $(@D)
+	@echo '  cc $<'
+	$(Q)$(COMPILE) $(EXTRA) -MMD -MP -c -o $@ $<
+
+$(TESTS_O): private EXTRA = $(CHECK_CFLAGS)
+$(TESTS_O): | deps-test
+
+# The contract and the demo page travel inside the binary.
+build/gen/assets.c: scripts/assets.sh $(ASSETS) build/gen/assets.list
+	@echo '  embed $(ASSETS)'
+	$(Q)sh scripts/assets.sh $(ASSETS) > $@
+
+$(O)/o/assets.o: build/gen/assets.c $(O)/flags api/assets.h | deps
+	@mkdir -p $(@D)
+	$(Q)$(COMPILE) -c -o $@ $<
+
+# Notes of what a folder was made from. They change only when that changes, so
+# new flags, and files added or removed, rebuild what they must.
+$(O)/flags: NOTE = $(COMPILE) $(LINK)
+$(O)/sources: NOTE = $(LIB_O)
+build/gen/assets.list: NOTE = $(ASSETS)
+$(O)/flags $(O)/sources build/gen/assets.list: FORCE | deps
+	@mkdir -p $(@D)
+	@echo '$(NOTE)' | cmp -s - $@ || echo '$(NOTE)' > $@
+
+deps:
+	@sh scripts/deps.sh build
+
+deps-test: | deps
+	@sh scripts/deps.sh test
+
+-include $(LIB_O:.o=.d) $(SERVER_O:.o=.d) $(TESTS_O:.o=.d)
+
+# ---- use ----
+
+run: $(BIN) ## serve the shipped models on http://$(LISTEN)
+	$(BIN) serve --listen $(LISTEN) --models models $(ARGS)
+
+data: ## fetch MNIST and Fashion-MNIST into data/
+	@sh scripts/data.sh mnist fashion-mnist
+
+# The recipe names its data set, the training goes to build/models.
+train: $(BIN) ## MODEL=name: train models/name/recipe.json again
+	@sh scripts/train.sh $(BIN) '$(MODEL)' $(ARGS)
+
+install: $(BIN) ## binary and models below $(DESTDIR)$(PREFIX)
+	install -d '$(DESTDIR)$(PREFIX)/bin' \
+	    '$(DESTDIR)$(PREFIX)/share/sparsed/models'
+	install -s -m 755 $(BIN) '$(DESTDIR)$(PREFIX)/bin/sparsed'
+	cp -R models/. '$(DESTDIR)$(PREFIX)/share/sparsed/models'
+
+image: ## container image, with docker, podman or buildah
+	@VERSION=$(VERSION) sh scripts/image.sh
+
+# ---- tests ----
+
+# Quick checks first: what lint finds is not worth a build.
+test: ## lint, unit and HTTP tests; T=suite: one unit suite
+ifeq ($(T),)
+	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory unit
+	@$(MAKE) --no-print-directory test-http
+else
+	@$(MAKE) --no-print-directory unit
+endif
+
+# Sanitizers report a process once, at its end, so there the tests share one.
+TEST_ENV_release :=
+TEST_ENV_asan := CK_FORK=no ASAN_OPTIONS=detect_leaks=1:abort_on_error=0
+TEST_ENV_tsan := CK_FORK=no TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
+TEST_ENV_ubsan := CK_TIMEOUT_MULTIPLIER=10 \
+                  UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
+
+unit: $(O)/tests
+	$(strip $(if $(T),CK_RUN_SUITE=$(T)) $(TEST_ENV_$(MODE)) $(O)/tests)
+
+test-http: $(BIN) build/venv/ready ## the real binary over TCP
+	SPARSED=$(BIN) build/venv/bin/python tests/http/run.py $(ARGS)
+
+# NumPy and the public safetensors package, as independent judges.
+build/venv/ready: tests/requirements.txt | deps-test
+	python3 -m venv --clear build/venv
+	build/venv/bin/python -m pip install --quiet -r $<
+	@touch $@
+
+test-image: ## build the image, run it read-only, stop it
+	@VERSION=$(VERSION) sh scripts/test-image.sh
+
+asan: ## unit tests, address sanitizer and leak check
+tsan: ## unit tests, thread sanitizer
+ubsan: ## unit tests, undefined-behaviour sanitizer
+asan tsan ubsan:
+	@$(MAKE) --no-print-directory MODE=$@ unit
+
+bench: $(BIN) $(O)/bench ## measure beside peers, write bench/RESULTS.md
+	@sh bench/run.sh $(O)/bench $(BIN)
+
+lint: | deps ## layers, banned calls, headers, axes, sizes, layout
+	@failed=; for check in tests/lint/*.sh; do \
+	    COMPILE='$(COMPILE)' sh $$check || failed="$$failed $$check"; \
+	done; \
+	test -z "$$failed" || { echo "lint: failed:$$failed" >&2; exit 1; }
+
+format: ## lay the sources out with clang-format
+	@sh tests/lint/format.sh --fix
+
+clean: ## remove build/ but for build/models
+	rm -rf $(filter-out build/models,$(wildcard build/*))
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' \
+	    $(firstword $(MAKEFILE_LIST))

@@ -1,0 +1,2 @@
+-- wrk: GET as it stands.
+wrk.method = "GET"

@@ -1,0 +1,57 @@
+#!/bin/sh
+# run.sh BENCH BINARY: measures the shipped model and writes bench/RESULTS.md.
+# The request row needs wrk; it is left out where that is missing.
+set -eu
+bench=$1
+binary=$2
+model=models/mnist-drsae
+results=bench/RESULTS.md
+
+machine() {
+    sed -n 's/^model name[^:]*: *//p' /proc/cpuinfo | head -n 1
+}
+
+requests() { # NAME PATH SCRIPT
+    wrk -t1 -c64 -d5s -s "$3" "$url$2" | awk -v name="$1" '
+        /^Requests\/sec/ {rate = $2}
+        /Non-2xx/ {bad = $NF}
+        END {printf "| %s | %.0f%s |\n", name, rate,
+             bad ? " (" bad " refused)" : ""}'
+}
+
+sh scripts/data.sh mnist
+{
+    echo "# Results"
+    echo
+    echo "- machine: $(nproc) x $(machine)"
+    echo "- commit: $(git describe --always --dirty 2>/dev/null || echo none)"
+    echo "- command: make bench"
+    echo
+    "$bench" "$model/1/model.safetensors" data/mnist
+} > "$results.new"
+
+if command -v wrk > /dev/null; then
+    log=$(mktemp)
+    "$binary" serve --listen 127.0.0.1:0 --models models \
+        --log-level warn > "$log" 2>&1 &
+    server=$!
+    trap 'kill $server' EXIT
+    until url=$(sed -n 's/^listening on //p' "$log") && [ -n "$url" ]; do
+        sleep 0.1
+    done
+    {
+        echo
+        echo "Requests a second, 64 connections, client on the same machine."
+        echo
+        echo "| request | a second |"
+        echo "|---|---|"
+        requests "GET /healthz (the same server, constant answer)" \
+            /healthz bench/get.lua
+        requests "POST classify, one JSON digit" \
+            /v1/models/mnist-drsae/classify bench/classify.lua
+    } >> "$results.new"
+else
+    echo "run.sh: wrk is not installed: no request rows" >&2
+fi
+mv "$results.new" "$results"
+cat "$results"

@@ -1,0 +1,71 @@
+#!/bin/sh
+# Includes go one way: server -> api -> lib, inside lib
+# base < math < data < model < train < store < engine, and each foreign library
+# has one door.
+set -eu
+
+find lib api server -name '*.[ch]' | sort | xargs awk '
+BEGIN {
+    n = split("lib/base lib/math lib/data lib/model lib/train lib/store " \
+              "lib/engine api server", layers)
+    for (i = 1; i <= n; i++)
+        rank[layers[i]] = i
+
+    # header, and the files that may include it
+    door["microhttpd.h"] = "server/http.c"
+    door["cJSON.h"] = "lib/base/json.c"
+    door["cblas.h"] = "lib/math/blas_openblas.c"
+    door["sqlite3.h"] = "lib/store/store_sqlite.c"
+    door["libpq-fe.h"] = "lib/store/store_postgres.c"
+    door["png.h"] = "lib/data/image.c"
+    door["turbojpeg.h"] = "lib/data/image.c"
+    door["zip.h"] = "lib/data/npz.c"
+    door["zlib.h"] = "lib/data/gzip.c"
+    door["lib/data/safetensors.h"] = "lib/data/ lib/model/model_file.c"
+    door["immintrin.h"] = "lib/math/"
+    door["pthread.h"] = "lib/base/"
+    door["netinet/in.h"] = "server/"
+    door["sys/socket.h"] = "server/"
+
+    # the table of an axis is known to models and training only
+    door["lib/model/operator/operator.h"] = "lib/model/ lib/train/"
+    door["lib/model/encoder/encoder.h"] = "lib/model/ lib/train/"
+    door["lib/model/structure/structure.h"] = "lib/model/ lib/train/"
+}
+
+function layer(path,   part) {
+    split(path, part, "/")
+    return part[1] == "lib" ? "lib/" part[2] : part[1]
+}
+
+function complain(text) {
+    print FILENAME ":" FNR ": " text
+    bad = 1
+}
+
+# A door names files, or folders by a slash at the end.
+function may_pass(header,   i, n, way) {
+    n = split(door[header], way, " ")
+    for (i = 1; i <= n; i++)
+        if (FILENAME == way[i] || (way[i] ~ /\/$/ && index(FILENAME, way[i]) == 1))
+            return 1
+    return 0
+}
+
+/^[ \t]*#[ \t]*include/ {
+    header = $0
+    sub(/^[^<"]*[<"]/, "", header)
+    sub(/[>"].*$/, "", header)
+    if (header in door && !may_pass(header))
+        complain(header " only in " door[header])
+    if ($0 !~ /"/)
+        next
+    if (!(layer(header) in rank))
+        complain("\"" header "\" is not spelled from lib/, api/ or server/")
+    else if (rank[layer(header)] > rank[layer(FILENAME)])
+        complain(layer(FILENAME) " may not include " layer(header))
+}
+
+END { exit bad }
+' || { echo 'layers: an include goes the wrong way' >&2; exit 1; }
+echo 'lint: layers: ok'
