@@ -79,7 +79,7 @@ static inline bool round_off(uint64_t *digits, uint64_t unit, double exact,
 }
 
 /* The fewest of 6 to 9 digits that lie nearer to `value` than the middle to
- * the next float does; 1e-9 <= value < 1e15. All is weighed in units of the
+ * the next float does; 1e-12 <= value < 1e15. All is weighed in units of the
  * ninth digit: there half a gap is 2.9 or more, and the double arithmetic is
  * off by 1e-6 at most, which the margin covers many times. So a reader that
  * goes by way of double gets the same float too. */
@@ -128,7 +128,7 @@ void buf_json_float(struct buf *b, float value)
         size_t n = print_digits(digits + sizeof digits, (uint32_t)size);
         memcpy(text + used, digits + sizeof digits - n, n);
         used += n;
-    } else if (size >= 1e-9f && size < 1e15f) {
+    } else if (size >= 1e-12f && size < 1e15f) {
         used += print_shortest(text + used, size);
     } else {
         int digits = 6;

@@ -3,8 +3,8 @@
  * A struct json is a cJSON node under another name. cJSON is given only text
  * that json_check has accepted, is asked only for exact-case members, and its
  * printer is not used (it has no depth limit and cuts integers at 15 digits).
- * It reads numbers by strtod with the locale's decimal point, and none longer
- * than CJSON_NUMBER.
+ * It reads numbers by strtod with the locale's decimal point, and most of its
+ * versions in use read none longer than CJSON_NUMBER.
  */
 #include "lib/base/json.h"
 
@@ -21,7 +21,7 @@
  * cJSON does not use and cJSON_Duplicate keeps. */
 #define BROKEN (1 << 16)
 
-/* The longest number that cJSON reads whole. */
+/* The longest number that every version of cJSON reads whole. */
 #define CJSON_NUMBER 63
 
 static const cJSON *node(const struct json *j)

@@ -156,6 +156,21 @@ START_TEST(other_text_is_refused_with_the_reason)
 }
 END_TEST
 
+START_TEST(a_number_without_exponent_can_be_too_large)
+{
+    char text[512];
+    struct err e = {0};
+
+    memset(text, '9', sizeof text);
+    ck_assert_int_eq(json_check(text, 308, &e), ERR_OK);
+    ck_assert_int_eq(json_check(text, 309, &e), ERR_INVALID);
+    ck_assert_int_eq(json_check(text, sizeof text, &e), ERR_INVALID);
+    ck_assert_ptr_nonnull(strstr(e.msg, "999... is not a finite number"));
+    text[200] = '.';
+    ck_assert_int_eq(json_check(text, sizeof text, &e), ERR_OK);
+}
+END_TEST
+
 START_TEST(a_zero_byte_is_no_end)
 {
     struct err e = {0};
@@ -296,6 +311,7 @@ Suite *suite_json_check(void)
 
     tcase_add_loop_test(text, standard_text_is_taken, 0, n_good);
     tcase_add_loop_test(text, other_text_is_refused_with_the_reason, 0, n_bad);
+    tcase_add_test(text, a_number_without_exponent_can_be_too_large);
     tcase_add_test(text, a_zero_byte_is_no_end);
     tcase_add_test(limits, nesting_has_a_limit_that_the_message_says);
     tcase_add_test(limits, a_million_brackets_are_refused_at_the_limit);

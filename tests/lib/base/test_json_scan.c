@@ -110,10 +110,9 @@ START_TEST(random_numbers_of_many_digits_are_exact)
         double got = 0;
         make_number(&r, text, i % 2 == 0 ? 20 : 60);
         double want = strtod(text, NULL);
-        ck_assert_uint_eq(json_scan_number(text, strlen(text), &got),
-                          strlen(text));
-        ck_assert_msg(got == want, "%s: got %.17g, want %.17g", text, got,
-                      want);
+        if (json_scan_number(text, strlen(text), &got) != strlen(text) ||
+            got != want)
+            ck_abort_msg("%s: got %.17g, want %.17g", text, got, want);
     }
 }
 END_TEST
@@ -297,7 +296,7 @@ static size_t walk(struct json_span v, int depth)
     if (depth == 0)
         return n;
     while (json_next_member(v, &cursor, &key, &inner)) {
-        ck_assert(key.text >= v.text &&
+        ck_assert(key.length <= v.length && key.text >= v.text &&
                   key.text + key.length <= v.text + v.length);
         n += walk(inner, depth - 1);
     }

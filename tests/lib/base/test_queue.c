@@ -86,6 +86,7 @@ END_TEST
 
 struct crowd {
     struct queue *queue;
+    atomic_bool done; /* the queue is about to be closed */
     atomic_int seen[PRODUCERS][ITEMS_EACH];
     int last[CONSUMERS][PRODUCERS]; /* each consumer writes its own row */
 };
@@ -94,6 +95,7 @@ struct worker {
     struct crowd *crowd;
     int number;
     bool in_order;
+    bool woken_early;
 };
 
 static void *produce(void *arg)
@@ -123,6 +125,7 @@ static void *consume(void *arg)
         *last = position % ITEMS_EACH;
         atomic_fetch_add(item, 1);
     }
+    w->woken_early = !atomic_load(&w->crowd->done);
     return NULL;
 }
 
@@ -135,16 +138,18 @@ START_TEST(many_threads_lose_and_double_nothing)
     c->queue = queue_new(16);
     for (int i = 0; i < PRODUCERS + CONSUMERS; i++) {
         bool makes = i < PRODUCERS;
-        workers[i] = (struct worker){c, makes ? i : i - PRODUCERS, true};
+        workers[i] = (struct worker){c, makes ? i : i - PRODUCERS, true, false};
         threads[i] =
             thread_start("worker", makes ? produce : consume, &workers[i]);
     }
     for (int i = 0; i < PRODUCERS; i++)
         thread_join(threads[i]);
+    atomic_store(&c->done, true);
     queue_close(c->queue);
     for (int i = PRODUCERS; i < PRODUCERS + CONSUMERS; i++) {
         thread_join(threads[i]);
         ck_assert(workers[i].in_order);
+        ck_assert(!workers[i].woken_early);
     }
     for (int p = 0; p < PRODUCERS; p++) {
         for (int i = 0; i < ITEMS_EACH; i++)
