@@ -138,7 +138,7 @@ static void row(struct bench *b, const char *name, work ours, work peer)
 
 static void load(struct bench *b, const char *path, const char *data)
 {
-    struct dataset_want want = {.split = DATASET_TEST, .max_rows = ROWS};
+    struct dataset_want want = {.split = DATASET_TEST};
     uint32_t index[ROWS];
     b->packed = model_load(path, &b->e);
     b->plain = b->packed ? model_copy(b->packed, &b->e) : NULL;

@@ -30,22 +30,26 @@ struct dataset {
     uint64_t hash;    /* fingerprint of rows and labels, for lineage */
 };
 
-/* What the caller knows of the rows it wants; zero: take what there is. */
+/* What the caller knows of the rows it wants; zero: take what there is.
+ * Pictures are converted to the shape (grey if C is 1 or the rank 2, resized).
+ * Rows of other formats must have it: flat rows of the same size take it, axes
+ * of size 1 may be added or left out, all else is ERR_SHAPE. */
 struct dataset_want {
-    enum dataset_split split;       /* where the format has splits */
-    size_t rank;                    /* images are converted to this shape: */
-    size_t shape[DATASET_MAX_RANK]; /* grey if C is 1 or rank 2, resized */
-    size_t max_rows;                /* 0: DATASET_MAX_ROWS */
+    enum dataset_split split; /* where the format has splits */
+    size_t rank;
+    size_t shape[DATASET_MAX_RANK];
+    size_t max_rows; /* more are ERR_TOO_LARGE; 0: DATASET_MAX_ROWS */
 };
 
 #define DATASET_MAX_ROWS (100u * 1000 * 1000)
 #define DATASET_MAX_BYTES ((size_t)8 << 30)
 
 /* `path`: a folder with IDX files (train-*, t10k-*; gzipped ones too), a .npy
- * (rows), a .npz (x, and y if it has labels), a .csv (numbers; a column
- * headed "label" is the label), or a folder of class folders with PNG or JPEG
- * images. NULL on error: ERR_NOT_FOUND, ERR_SHAPE, ERR_CORRUPT, ERR_TOO_LARGE.
- * The caller frees with dataset_free. */
+ * (rows), a .npz (x, and y if it has labels; or x_train, y_train, x_test,
+ * y_test), a .csv (numbers; a column headed "label" is the label), or a folder
+ * of class folders with PNG or JPEG images. NULL on error: ERR_NOT_FOUND,
+ * ERR_SHAPE, ERR_CORRUPT, ERR_TOO_LARGE, ERR_NO_MEMORY, ERR_IO; messages name
+ * the file. The caller frees with dataset_free. */
 struct dataset *dataset_load(const char *path, const struct dataset_want *want,
                              struct err *e);
 void dataset_free(struct dataset *d);

@@ -37,12 +37,12 @@ struct listing {
     size_t n;            /* pictures in all */
 };
 
-static void listing_fini(struct listing *l)
+static void free_files(struct listing *l)
 {
     for (size_t i = 0; l->files != NULL && i < l->classes.n; i++)
         names_fini(&l->files[i]);
     mem_free(l->files);
-    names_fini(&l->classes);
+    l->files = NULL;
 }
 
 static enum err_code list(struct listing *l, size_t max_images, struct err *e)
@@ -59,7 +59,10 @@ static enum err_code list(struct listing *l, size_t max_images, struct err *e)
                 ERR_OK ||
             names_list(&l->files[i], path, is_picture, max_images - l->n, e) !=
                 ERR_OK)
-            return e->code;
+            return e->code == ERR_TOO_LARGE
+                       ? err_set(e, ERR_TOO_LARGE, "%s: more than %zu pictures",
+                                 l->path, max_images)
+                       : e->code;
         l->n += l->files[i].n;
     }
     if (l->n == 0)
@@ -201,17 +204,15 @@ enum err_code folder_load(struct folder *out, const char *path,
     *out = (struct folder){0};
     struct listing l = {.path = path};
     enum err_code code = load(out, &l, want, e);
-    if (code == ERR_OK) {
-        out->classes = l.classes.items;
-        out->n_classes = l.classes.n;
-        l.classes.items = NULL;
-        mem_free(l.files); /* empties below need the lists' owner */
-        l.files = NULL;
-    } else {
+    free_files(&l);
+    if (code != ERR_OK) {
+        names_fini(&l.classes);
         folder_fini(out);
+        return code;
     }
-    listing_fini(&l);
-    return code;
+    out->classes = l.classes.items;
+    out->n_classes = l.classes.n;
+    return ERR_OK;
 }
 
 void folder_fini(struct folder *f)

@@ -21,8 +21,18 @@
 /* name in the file, bytes an element */
 #define ST_TYPES(X)                                                            \
     X(BOOL, 1)                                                                 \
-    X(U8, 1) X(I8, 1) X(U16, 2) X(I16, 2) X(F16, 2) X(BF16, 2) X(U32, 4)       \
-        X(I32, 4) X(F32, 4) X(U64, 8) X(I64, 8) X(F64, 8)
+    X(U8, 1)                                                                   \
+    X(I8, 1)                                                                   \
+    X(U16, 2)                                                                  \
+    X(I16, 2)                                                                  \
+    X(F16, 2)                                                                  \
+    X(BF16, 2)                                                                 \
+    X(U32, 4)                                                                  \
+    X(I32, 4)                                                                  \
+    X(F32, 4)                                                                  \
+    X(U64, 8)                                                                  \
+    X(I64, 8)                                                                  \
+    X(F64, 8)
 
 enum st_type {
 #define X(name, bytes) ST_##name,
@@ -31,8 +41,8 @@ enum st_type {
 };
 
 /* One tensor of an open file; a view that dies with the file. `data` is
- * aligned to 4 bytes at least for 4-byte types, to 8 for 8-byte ones: a file
- * whose tensors are not is read into aligned memory instead of mapped. */
+ * aligned to 4 bytes at least for 4-byte types, to 8 for 8-byte ones: a tensor
+ * that is not so in the file is copied into aligned memory. */
 struct st_tensor {
     const char *name;
     enum st_type type;
@@ -51,6 +61,7 @@ struct safetensors *safetensors_open(const char *path, struct err *e);
 void safetensors_close(struct safetensors *s);
 
 size_t safetensors_count(const struct safetensors *s);
+/* Sorted by name. */
 const struct st_tensor *safetensors_at(const struct safetensors *s, size_t i);
 /* NULL if there is none of that name. */
 const struct st_tensor *safetensors_find(const struct safetensors *s,
