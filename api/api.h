@@ -28,14 +28,14 @@ struct api {
     /* Set by the server, read by readyz; may change at any time. */
     bool (*draining)(void *arg);
     void *draining_arg;
-    bool allow_missing_models; /* ready although a model failed to load */
+    bool allow_missing_models;  /* ready although a model failed to load */
     const char *missing_models; /* why the models folder could not be read */
 };
 
 struct api_request {
-    const char *method; /* "GET" */
-    const char *target; /* raw path, not decoded, without the query */
-    const char *query;  /* raw, without '?'; "" if there is none */
+    const char *method;       /* "GET" */
+    const char *target;       /* raw path, not decoded, without the query */
+    const char *query;        /* raw, without '?'; "" if there is none */
     const char *content_type; /* headers: NULL if absent */
     const char *accept;
     const char *if_none_match;
@@ -53,7 +53,7 @@ struct api_response {
         char value[API_ID_BYTES];
     } headers[API_MAX_HEADERS];
     size_t n_headers;
-    struct buf body; /* or, if `fixed` is not NULL: */
+    struct buf body;   /* or, if `fixed` is not NULL: */
     const void *fixed; /* bytes that outlive the reply (embedded files) */
     size_t fixed_length;
 };
@@ -71,8 +71,7 @@ void api_handle(struct api *api, const struct api_request *request,
  * returns true if the request can be refused now (no route, wrong method, a
  * body longer than the route takes, a content type it does not take). */
 bool api_refuse_early(struct api *api, const struct api_request *request,
-                      size_t announced_length,
-                      struct api_response *response);
+                      size_t announced_length, struct api_response *response);
 
 /* Whether the request may take long and belongs to the executor: a big body,
  * pictures to make or to read. */

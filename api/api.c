@@ -1,0 +1,227 @@
+/* The way of a request: route, headers, query, handler, and the problem reply
+ * of whatever refuses it.
+ *
+ * The checks that need no body are one function, so that a refusal before an
+ * upload and one after it are the same.
+ */
+#include "api/api.h"
+
+#include "api/accept.h"
+#include "api/print.h"
+#include "api/problem.h"
+#include "api/routes.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+/* A body that takes longer to read and compute than a hand-over to another
+ * thread costs many times over; one input of a thousand numbers is below. */
+#define QUICK_BODY_BYTES ((size_t)32 << 10)
+#define DETAIL_BYTES ((size_t)8 << 10)
+
+/* ---- replies ---- */
+
+void api_response_init(struct api_response *r)
+{
+    memset(r, 0, sizeof *r);
+    buf_init(&r->body, API_MAX_REPLY_BYTES);
+}
+
+void api_response_fini(struct api_response *r)
+{
+    buf_fini(&r->body);
+}
+
+void api_response_header(struct api_response *r, const char *name,
+                         const char *value)
+{
+    assert(r->n_headers < API_MAX_HEADERS);
+    size_t i = r->n_headers++;
+    r->headers[i].name = name;
+    snprintf(r->headers[i].value, sizeof r->headers[i].value, "%s", value);
+}
+
+void api_refuse(const struct api_request *request, int status,
+                const char *detail, struct api_response *response)
+{
+    problem_write(request, status, detail, response);
+}
+
+/* ---- checks on the headers; each is true if it refused ---- */
+
+static bool refuse_route(struct call *call)
+{
+    const struct api_request *request = call->request;
+    char allow[API_ID_BYTES];
+    struct buf detail;
+
+    if (route_find(call, allow, sizeof allow))
+        return false;
+    buf_init(&detail, DETAIL_BYTES);
+    if (allow[0] != 0) {
+        call->response->status = 405;
+        api_response_header(call->response, "Allow", allow);
+        buf_printf(&detail, "%.16s is not served here: use %s", request->method,
+                   allow);
+    } else {
+        buf_printf(&detail, "there is no such path (names are letters, digits, "
+                            ".-_, versions numbers from 1); there are: ");
+        route_list(&detail);
+    }
+    problem_write(request, allow[0] != 0 ? 405 : 404,
+                  buf_failed(&detail) ? "no such route" : detail.data,
+                  call->response);
+    buf_fini(&detail);
+    return true;
+}
+
+static bool refuse_length(struct call *call, size_t length)
+{
+    size_t limit = call->route->takes != 0 ? API_MAX_BODY_BYTES : 0;
+    char detail[160];
+
+    if (length <= limit)
+        return false;
+    if (limit == 0)
+        snprintf(detail, sizeof detail,
+                 "this route takes no body, got %zu bytes", length);
+    else
+        snprintf(detail, sizeof detail,
+                 "a body may have %zu bytes, got %zu or more: send fewer "
+                 "inputs, or send them as application/x-npy",
+                 limit, length);
+    problem_write(call->request, 413, detail, call->response);
+    return true;
+}
+
+static bool refuse_type(struct call *call)
+{
+    const char *type = call->request->content_type;
+    char list[API_ID_BYTES], detail[256];
+
+    if (call->route->takes == 0)
+        return false;
+    unsigned media = type != NULL ? media_parse(type) : 0;
+    call->body = (enum media)media;
+    if ((media & call->route->takes) != 0)
+        return false;
+    media_list(list, sizeof list, call->route->takes);
+    if (type == NULL)
+        snprintf(detail, sizeof detail,
+                 "no Content-Type: say what the body is, as in `Content-Type: "
+                 "application/json`; this route takes %s",
+                 list);
+    else
+        snprintf(detail, sizeof detail,
+                 "Content-Type %.60s is not taken here: send one of %s", type,
+                 list);
+    call->response->status = 415;
+    api_response_header(call->response, "Accept-Post", list);
+    problem_write(call->request, 415, detail, call->response);
+    return true;
+}
+
+static bool refuse_accept(struct call *call)
+{
+    char list[API_ID_BYTES], detail[256];
+
+    if (call->route->gives == 0)
+        return false;
+    unsigned media = media_choose(call->request->accept, call->route->gives);
+    call->reply = (enum media)media;
+    if (media != 0)
+        return false;
+    snprintf(detail, sizeof detail,
+             "Accept: %.60s fits none of what this route gives: %s",
+             call->request->accept,
+             media_list(list, sizeof list, call->route->gives));
+    problem_write(call->request, 406, detail, call->response);
+    return true;
+}
+
+static bool refuse_headers(struct call *call, size_t length)
+{
+    return refuse_route(call) || refuse_length(call, length) ||
+           refuse_type(call) || refuse_accept(call);
+}
+
+/* ---- entry points ---- */
+
+static struct call call_make(struct api *api, const struct api_request *request,
+                             struct api_response *response)
+{
+    struct call call = {
+        .api = api,
+        .request = request,
+        .response = response,
+    };
+    options_init(&call.options);
+    return call;
+}
+
+bool api_refuse_early(struct api *api, const struct api_request *request,
+                      size_t announced_length, struct api_response *response)
+{
+    struct call call = call_make(api, request, response);
+
+    return refuse_headers(&call, announced_length);
+}
+
+static enum err_code run(struct call *call, struct err *e)
+{
+    const char *query = call->request->query;
+
+    /* Probes and files take no options and ignore what stands there. */
+    if (strncmp(call->request->target, "/v1/", 4) != 0)
+        return call->route->handle(call, e);
+    if (query != NULL &&
+        options_read_query(&call->options, call->route->options, query, e) !=
+            ERR_OK)
+        return e->code;
+    if (call->api->registry == NULL)
+        return err_set(e, ERR_BUSY, "the models are being loaded");
+    return call->route->handle(call, e);
+}
+
+void api_handle(struct api *api, const struct api_request *request,
+                struct api_response *response)
+{
+    struct call call = call_make(api, request, response);
+    struct err e = {0};
+
+    if (refuse_headers(&call, request->body_length))
+        return;
+    enum err_code code = run(&call, &e);
+    if (code == ERR_OK && buf_failed(&response->body))
+        code = print_refuse(&response->body, &e);
+    if (code != ERR_OK)
+        problem_write_err(request, &e, response);
+}
+
+/* Whether the text asks for more steps than a model was trained with, as far
+ * as can be told without reading it. */
+static bool mentions_steps(const struct api_request *request)
+{
+    if (request->query != NULL && strstr(request->query, "steps") != NULL)
+        return true;
+    return request->body_length > 0 &&
+           memmem(request->body, request->body_length, "\"steps\"", 7) != NULL;
+}
+
+bool api_is_slow(const struct api_request *request)
+{
+    char allow[API_ID_BYTES];
+    struct call call = call_make(NULL, request, NULL);
+
+    if (!route_find(&call, allow, sizeof allow))
+        return false;
+    if (call.route->speed == ROUTE_SLOW)
+        return true;
+    if (call.route->takes == 0 || request->content_type == NULL)
+        return false;
+    return request->body_length > QUICK_BODY_BYTES ||
+           (media_parse(request->content_type) & (MEDIA_PNG | MEDIA_JPEG)) !=
+               0 ||
+           mentions_steps(request);
+}

@@ -1,0 +1,23 @@
+/* Files that the binary carries: the contract and the demo page. The Makefile
+ * turns openapi.yaml and web/ into this table with scripts/assets.sh.
+ */
+#ifndef SPARSED_API_ASSETS_H
+#define SPARSED_API_ASSETS_H
+
+#include <stddef.h>
+
+struct asset {
+    const char *path; /* from the server's root: "/openapi.yaml", "/app.js" */
+    const char *type; /* for Content-Type */
+    const unsigned char *data; /* data[size] is 0 */
+    size_t size;
+};
+
+/* Sorted by path; assets[assets_count].path is NULL. */
+extern const struct asset assets[];
+extern const size_t assets_count;
+
+/* The file of that path, or NULL. */
+const struct asset *assets_find(const char *path);
+
+#endif

@@ -1,0 +1,106 @@
+/* Inference: encode, pool, reconstruct, classify, infer, and the way back,
+ * decode. The route's row says which outputs it stands for; here is settled
+ * what this model can give of them, and the version is held while it works.
+ */
+#include "api/body.h"
+#include "api/handlers.h"
+#include "api/reply.h"
+#include "api/routes.h"
+
+/* ERR_CONFLICT that names what the model lacks. */
+static enum err_code refuse_missing(const struct run *r, unsigned missing,
+                                    struct err *e)
+{
+    const char *what = (missing & OUTPUT_CLASSES) != 0
+                           ? "no classifier, so it cannot give classes"
+                           : "no decoder, so it cannot give reconstructions";
+
+    return err_set(e, ERR_CONFLICT, "model %s has %s", r->served->name, what);
+}
+
+static enum err_code settle_outputs(struct run *r, struct err *e)
+{
+    const struct options *o = &r->call->options;
+    const struct model *m = r->model;
+
+    if (body_layer(o, m, &r->layer, e) != ERR_OK)
+        return e->code;
+    unsigned able = run_able(m, r->layer);
+    r->outputs = r->call->route->outputs;
+    if (r->outputs == 0)
+        r->outputs =
+            o->outputs != 0 ? o->outputs : able & ~(unsigned)OUTPUT_TRACE;
+    if ((r->outputs & ~able) != 0)
+        return refuse_missing(r, r->outputs & ~able, e);
+    if ((r->outputs & OUTPUT_CODE) != 0 && preprocess_scales(&m->preprocess))
+        r->outputs |= OUTPUT_SCALES;
+    if ((r->outputs & OUTPUT_RECONSTRUCTION) != 0)
+        r->outputs |= OUTPUT_ERROR;
+    if (!o->explain || r->call->reply != MEDIA_JSON)
+        return ERR_OK;
+    r->outputs |= OUTPUT_EXPLANATION;
+    bool judges = m->classifier.present && r->layer + 1 == m->n_layers;
+    if (m->layers[r->layer].dec.kind == NULL && !judges)
+        return err_set(e, ERR_CONFLICT,
+                       "explain: layer %zu of model %s has neither a decoder "
+                       "nor the classifier",
+                       r->layer, r->served->name);
+    return ERR_OK;
+}
+
+static enum err_code infer(struct run *r, struct err *e)
+{
+    struct call *call = r->call;
+    unsigned fixed = call->route->outputs;
+
+    /* What no body can change is said before the body is read. */
+    unsigned missing = fixed & ~run_able(r->model, r->model->n_layers - 1);
+    if ((missing & OUTPUT_CLASSES) != 0 ||
+        (missing != 0 && r->model->n_layers == 1))
+        return refuse_missing(r, missing, e);
+    if (body_read_inputs(call, r->model, &r->rows, e) != ERR_OK ||
+        settle_outputs(r, e) != ERR_OK)
+        return e->code;
+    return reply_write(r, e);
+}
+
+static enum err_code decode(struct run *r, struct err *e)
+{
+    const struct model *m = r->model;
+
+    if (m->n_layers == 1 && !run_can_decode(m, 0))
+        return refuse_missing(r, OUTPUT_RECONSTRUCTION, e);
+    if (body_read_codes(r->call, m, &r->rows, &r->scales, e) != ERR_OK ||
+        body_layer(&r->call->options, m, &r->layer, e) != ERR_OK)
+        return e->code;
+    r->decode = true;
+    r->outputs = OUTPUT_RECONSTRUCTION;
+    return reply_write(r, e);
+}
+
+/* Holds the version that the path names while `work` runs. */
+static enum err_code
+with_model(struct call *call,
+           enum err_code (*work)(struct run *r, struct err *e), struct err *e)
+{
+    struct run r = {.call = call};
+
+    r.served =
+        registry_acquire(call->api->registry, call->model, call->version, e);
+    if (r.served == NULL)
+        return e->code;
+    r.model = r.served->model;
+    enum err_code code = work(&r, e);
+    registry_release(call->api->registry, r.served);
+    return code;
+}
+
+enum err_code infer_handle(struct call *call, struct err *e)
+{
+    return with_model(call, infer, e);
+}
+
+enum err_code decode_handle(struct call *call, struct err *e)
+{
+    return with_model(call, decode, e);
+}

@@ -1,0 +1,344 @@
+/* The table of options. A value arrives as a JSON node or as text of the
+ * query; both end in the same few setters, which hold the limits.
+ */
+#include "api/options.h"
+
+#include "api/percent.h"
+#include "lib/data/image.h"
+#include "lib/model/model.h"
+
+#include <assert.h>
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define MAX_QUERY_BYTES 128 /* of one name or value */
+#define MIN_SIDE 64
+
+enum option_kind {
+    KIND_SIZE,   /* an integer */
+    KIND_NUMBER, /* a finite number */
+    KIND_FLAG,   /* true or false */
+    KIND_FORMAT, /* the form of codes */
+    KIND_OUTPUTS /* a list of outputs */
+};
+
+struct option_row {
+    const char *name;
+    enum option bit;
+    enum option_kind kind;
+    size_t offset; /* of the member of struct options */
+    double min, max;
+};
+
+#define AT(member) offsetof(struct options, member)
+
+static const struct option_row rows[] = {
+    {"top", OPTION_TOP, KIND_SIZE, AT(top), 1, CLASSIFIER_MAX_CLASSES},
+    {"format", OPTION_FORMAT, KIND_FORMAT, AT(dense), 0, 0},
+    {"steps", OPTION_STEPS, KIND_SIZE, AT(steps), 1, ENCODER_MAX_STEPS},
+    {"top_k", OPTION_TOP_K, KIND_SIZE, AT(top_k), 1, MODEL_MAX_UNITS},
+    {"threshold", OPTION_THRESHOLD, KIND_NUMBER, AT(threshold), 0,
+     (double)FLT_MAX},
+    {"explain", OPTION_EXPLAIN, KIND_FLAG, AT(explain), 0, 0},
+    {"layer", OPTION_LAYER, KIND_SIZE, AT(layer), 0, MODEL_MAX_LAYERS - 1},
+    {"outputs", OPTION_OUTPUTS, KIND_OUTPUTS, AT(outputs), 0, 0},
+    {"max_side", OPTION_MAX_SIDE, KIND_SIZE, AT(max_side), MIN_SIDE,
+     IMAGE_MAX_SIDE},
+};
+
+#define N_ROWS (sizeof rows / sizeof rows[0])
+
+static const struct {
+    const char *name;
+    enum output bit;
+} outputs[] = {
+    {"code", OUTPUT_CODE},
+    {"groups", OUTPUT_GROUPS},
+    {"reconstruction", OUTPUT_RECONSTRUCTION},
+    {"classes", OUTPUT_CLASSES},
+    {"trace", OUTPUT_TRACE},
+};
+
+#define N_OUTPUTS (sizeof outputs / sizeof outputs[0])
+
+void options_init(struct options *o)
+{
+    *o = (struct options){.top = 5, .layer = OPTIONS_TOP_LAYER};
+}
+
+/* ---- setters, the same for both sources ---- */
+
+static void *member(struct options *o, const struct option_row *row)
+{
+    return (char *)o + row->offset;
+}
+
+static enum err_code set_number(struct options *o, const struct option_row *row,
+                                double value, struct err *e)
+{
+    bool whole = row->kind == KIND_SIZE;
+
+    if (!(value >= row->min && value <= row->max) ||
+        (whole && value != floor(value)))
+        return err_set(e, ERR_SHAPE, "%s: want %s from %g to %.8g, got %.9g",
+                       row->name, whole ? "an integer" : "a number", row->min,
+                       row->max, value);
+    if (whole)
+        *(size_t *)member(o, row) = (size_t)value;
+    else
+        *(double *)member(o, row) = value;
+    return ERR_OK;
+}
+
+static enum err_code set_format(struct options *o, const char *text,
+                                struct err *e)
+{
+    o->dense = strcmp(text, "dense") == 0;
+    if (!o->dense && strcmp(text, "sparse") != 0)
+        return err_set(e, ERR_SHAPE,
+                       "format: want \"sparse\" or \"dense\", got \"%.60s\"",
+                       text);
+    return ERR_OK;
+}
+
+static enum err_code add_output(struct options *o, const char *text,
+                                size_t length, struct err *e)
+{
+    for (size_t i = 0; i < N_OUTPUTS; i++) {
+        if (strlen(outputs[i].name) == length &&
+            memcmp(outputs[i].name, text, length) == 0) {
+            o->outputs |= outputs[i].bit;
+            return ERR_OK;
+        }
+    }
+    int shown = length > 60 ? 60 : (int)length;
+    return err_set(e, ERR_SHAPE,
+                   "outputs: want code, groups, reconstruction, classes, "
+                   "trace, got \"%.*s\"",
+                   shown, text);
+}
+
+/* Marks the option as given; twice is once too often. */
+static enum err_code mark_given(struct options *o, const struct option_row *row,
+                                struct err *e)
+{
+    if ((o->given & row->bit) != 0)
+        return err_set(e, ERR_SHAPE,
+                       "%s: given twice; say it once, in the body or in the "
+                       "query",
+                       row->name);
+    o->given |= row->bit;
+    return ERR_OK;
+}
+
+/* ---- finding ---- */
+
+static bool listed(const char *const *names, const char *name)
+{
+    for (; names != NULL && *names != NULL; names++) {
+        if (strcmp(*names, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+static enum err_code refuse_unknown(unsigned allowed, const char *name,
+                                    const char *const *others, struct err *e)
+{
+    char list[160] = "";
+    size_t used = 0;
+
+    for (; others != NULL && *others != NULL; others++)
+        used +=
+            (size_t)snprintf(list + used, sizeof list - used, ", %s", *others);
+    for (size_t i = 0; i < N_ROWS; i++) {
+        if ((allowed & rows[i].bit) != 0)
+            used += (size_t)snprintf(list + used, sizeof list - used, ", %s",
+                                     rows[i].name);
+        assert(used < sizeof list);
+    }
+    return err_set(e, ERR_SHAPE,
+                   "unknown member \"%.60s\": this route takes %s", name,
+                   used > 0 ? list + 2 : "no options");
+}
+
+/* NULL: not a name that the route takes. */
+static const struct option_row *find(unsigned allowed, const char *name)
+{
+    for (size_t i = 0; i < N_ROWS; i++) {
+        if ((allowed & rows[i].bit) != 0 && strcmp(rows[i].name, name) == 0)
+            return &rows[i];
+    }
+    return NULL;
+}
+
+/* ---- JSON ---- */
+
+static enum err_code wrong_type(const struct option_row *row, const char *want,
+                                struct err *e)
+{
+    return err_set(e, ERR_SHAPE, "%s: want %s", row->name, want);
+}
+
+static enum err_code outputs_from_json(struct options *o,
+                                       const struct option_row *row,
+                                       const struct json *value, struct err *e)
+{
+    if (!json_is_array(value) || json_first(value) == NULL)
+        return wrong_type(row, "an array that names at least one output", e);
+    for (const struct json *j = json_first(value); j != NULL;
+         j = json_next(j)) {
+        if (!json_is_text(j))
+            return wrong_type(row, "an array of texts", e);
+        const char *text = json_text(j);
+        enum err_code code = add_output(o, text, strlen(text), e);
+        if (code != ERR_OK)
+            return code;
+    }
+    return ERR_OK;
+}
+
+static enum err_code set_from_json(struct options *o,
+                                   const struct option_row *row,
+                                   const struct json *value, struct err *e)
+{
+    switch (row->kind) {
+    case KIND_SIZE:
+    case KIND_NUMBER:
+        if (!json_is_number(value))
+            return wrong_type(row, "a number", e);
+        return set_number(o, row, json_number(value), e);
+    case KIND_FLAG:
+        if (!json_is_bool(value))
+            return wrong_type(row, "true or false", e);
+        *(bool *)member(o, row) = json_bool(value);
+        return ERR_OK;
+    case KIND_FORMAT:
+        if (!json_is_text(value))
+            return wrong_type(row, "\"sparse\" or \"dense\"", e);
+        return set_format(o, json_text(value), e);
+    case KIND_OUTPUTS:
+        return outputs_from_json(o, row, value, e);
+    }
+    return ERR_OK;
+}
+
+enum err_code options_read_json(struct options *o, unsigned allowed,
+                                const struct json *object,
+                                const char *const *others, struct err *e)
+{
+    for (const struct json *j = json_first(object); j != NULL;
+         j = json_next(j)) {
+        const char *name = json_key(j);
+        if (listed(others, name))
+            continue;
+        const struct option_row *row = find(allowed, name);
+        if (row == NULL)
+            return refuse_unknown(allowed, name, others, e);
+        enum err_code code = mark_given(o, row, e);
+        if (code == ERR_OK)
+            code = set_from_json(o, row, j, e);
+        if (code != ERR_OK)
+            return code;
+    }
+    return ERR_OK;
+}
+
+/* ---- query ---- */
+
+static enum err_code set_number_text(struct options *o,
+                                     const struct option_row *row,
+                                     const char *text, struct err *e)
+{
+    double value;
+    size_t length = strlen(text);
+
+    if (length == 0 || json_scan_number(text, length, &value) != length)
+        return err_set(e, ERR_SHAPE, "%s: want a number, got \"%.60s\"",
+                       row->name, text);
+    return set_number(o, row, value, e);
+}
+
+static enum err_code set_flag_text(struct options *o,
+                                   const struct option_row *row,
+                                   const char *text, struct err *e)
+{
+    bool value = strcmp(text, "true") == 0;
+
+    if (!value && strcmp(text, "false") != 0)
+        return err_set(e, ERR_SHAPE, "%s: want true or false, got \"%.60s\"",
+                       row->name, text);
+    *(bool *)member(o, row) = value;
+    return ERR_OK;
+}
+
+static enum err_code set_outputs_text(struct options *o, const char *text,
+                                      struct err *e)
+{
+    for (;;) {
+        size_t length = strcspn(text, ",");
+        enum err_code code = add_output(o, text, length, e);
+        if (code != ERR_OK || text[length] == 0)
+            return code;
+        text += length + 1;
+    }
+}
+
+static enum err_code set_from_text(struct options *o,
+                                   const struct option_row *row,
+                                   const char *text, struct err *e)
+{
+    switch (row->kind) {
+    case KIND_SIZE:
+    case KIND_NUMBER:
+        return set_number_text(o, row, text, e);
+    case KIND_FLAG:
+        return set_flag_text(o, row, text, e);
+    case KIND_FORMAT:
+        return set_format(o, text, e);
+    case KIND_OUTPUTS:
+        return set_outputs_text(o, text, e);
+    }
+    return ERR_OK;
+}
+
+/* One name=value. */
+static enum err_code read_pair(struct options *o, unsigned allowed,
+                               const char *text, size_t length, struct err *e)
+{
+    char name[MAX_QUERY_BYTES], value[MAX_QUERY_BYTES];
+    const char *equals = memchr(text, '=', length);
+    size_t name_length = equals != NULL ? (size_t)(equals - text) : length;
+    size_t value_at = equals != NULL ? name_length + 1 : length;
+
+    if (!percent_decode(name, sizeof name, text, name_length) ||
+        !percent_decode(value, sizeof value, text + value_at,
+                        length - value_at))
+        return err_set(e, ERR_INVALID,
+                       "query: \"%.*s\" is badly escaped, or a name or value "
+                       "is over %d bytes",
+                       length > 60 ? 60 : (int)length, text,
+                       MAX_QUERY_BYTES - 1);
+    const struct option_row *row = find(allowed, name);
+    if (row == NULL)
+        return refuse_unknown(allowed, name, NULL, e);
+    enum err_code code = mark_given(o, row, e);
+    return code != ERR_OK ? code : set_from_text(o, row, value, e);
+}
+
+enum err_code options_read_query(struct options *o, unsigned allowed,
+                                 const char *query, struct err *e)
+{
+    while (*query != 0) {
+        size_t length = strcspn(query, "&");
+        if (length > 0) {
+            enum err_code code = read_pair(o, allowed, query, length, e);
+            if (code != ERR_OK)
+                return code;
+        }
+        query += length + (query[length] == '&');
+    }
+    return ERR_OK;
+}

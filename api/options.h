@@ -1,0 +1,70 @@
+/* Options of a request: one table says the name, type and limits of each; the
+ * same rows read them from the JSON object and from the query string.
+ *
+ * Which options a route takes is a set of bits in its row. An option of
+ * another route, an unknown one, a wrong type or a value out of its limits is
+ * ERR_SHAPE and named.
+ */
+#ifndef SPARSED_API_OPTIONS_H
+#define SPARSED_API_OPTIONS_H
+
+#include "lib/base/err.h"
+#include "lib/base/json.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum option {
+    OPTION_TOP = 1 << 0,
+    OPTION_FORMAT = 1 << 1,
+    OPTION_STEPS = 1 << 2,
+    OPTION_TOP_K = 1 << 3,
+    OPTION_THRESHOLD = 1 << 4,
+    OPTION_EXPLAIN = 1 << 5,
+    OPTION_LAYER = 1 << 6,
+    OPTION_OUTPUTS = 1 << 7,
+    OPTION_MAX_SIDE = 1 << 8
+};
+
+/* What a reply is made of. The last three come with others, by no name. */
+enum output {
+    OUTPUT_CODE = 1 << 0,
+    OUTPUT_GROUPS = 1 << 1,
+    OUTPUT_RECONSTRUCTION = 1 << 2,
+    OUTPUT_CLASSES = 1 << 3,
+    OUTPUT_TRACE = 1 << 4,
+    OUTPUT_SCALES = 1 << 5,
+    OUTPUT_ERROR = 1 << 6,
+    OUTPUT_EXPLANATION = 1 << 7
+};
+
+#define OPTIONS_TOP_LAYER ((size_t)-1)
+
+struct options {
+    unsigned given; /* option bits */
+    size_t top;
+    bool dense;
+    size_t steps; /* 0: as trained */
+    size_t top_k; /* 0: all */
+    double threshold;
+    bool explain;
+    size_t layer;     /* or OPTIONS_TOP_LAYER */
+    unsigned outputs; /* 0: all that the model can do */
+    size_t max_side;  /* 0: the renderer chooses */
+};
+
+/* The defaults. */
+void options_init(struct options *o);
+
+/* Every member of the object but those in `others` (names ending with NULL,
+ * which the caller reads) must be one of the `allowed` options. */
+enum err_code options_read_json(struct options *o, unsigned allowed,
+                                const struct json *object,
+                                const char *const *others, struct err *e)
+    ERR_CHECKED;
+
+/* "top=3&format=dense": raw, without '?'. ERR_INVALID for a bad escape. */
+enum err_code options_read_query(struct options *o, unsigned allowed,
+                                 const char *query, struct err *e) ERR_CHECKED;
+
+#endif

@@ -1,0 +1,206 @@
+/* The route table and how a target finds its row. */
+#include "api/routes.h"
+
+#include "api/assets.h"
+#include "api/handlers.h"
+#include "api/percent.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define MAX_SEGMENTS 8
+#define SEGMENT_BYTES (REPOSITORY_MAX_NAME + 1)
+
+#define ANY_BODY (MEDIA_JSON | MEDIA_NPY | MEDIA_PNG | MEDIA_JPEG)
+#define NUMBERS (MEDIA_JSON | MEDIA_NPY)
+#define PICTURE (MEDIA_JSON | MEDIA_NPY | MEDIA_PNG)
+
+#define PICK (OPTION_TOP_K | OPTION_THRESHOLD)
+#define RUN (OPTION_STEPS | OPTION_LAYER)
+#define FOR_ENCODE (RUN | PICK | OPTION_FORMAT | OPTION_EXPLAIN)
+#define FOR_CLASSIFY (OPTION_STEPS | OPTION_TOP | OPTION_EXPLAIN)
+#define FOR_INFER (FOR_ENCODE | OPTION_TOP | OPTION_OUTPUTS)
+
+/* The columns after the pattern. */
+#define SHOWS(handle, options, speed) handle, 0, 0, options, 0, speed
+#define ENCODES                                                                \
+    infer_handle, ANY_BODY, NUMBERS, FOR_ENCODE, OUTPUT_CODE, ROUTE_QUICK
+#define POOLS                                                                  \
+    infer_handle, ANY_BODY, NUMBERS, RUN | PICK, OUTPUT_GROUPS, ROUTE_QUICK
+#define RECONSTRUCTS                                                           \
+    infer_handle, ANY_BODY, PICTURE, RUN | OPTION_EXPLAIN,                     \
+        OUTPUT_RECONSTRUCTION, ROUTE_QUICK
+#define CLASSIFIES                                                             \
+    infer_handle, ANY_BODY, NUMBERS, FOR_CLASSIFY, OUTPUT_CLASSES, ROUTE_QUICK
+#define DECODES                                                                \
+    decode_handle, NUMBERS, PICTURE, OPTION_LAYER, OUTPUT_RECONSTRUCTION,      \
+        ROUTE_QUICK
+#define INFERS infer_handle, ANY_BODY, MEDIA_JSON, FOR_INFER, 0, ROUTE_QUICK
+
+/* clang-format off */
+const struct route routes[] = {
+    {"POST", "/v1/models/{model}/encode", ENCODES},
+    {"POST", "/v1/models/{model}/pool", POOLS},
+    {"POST", "/v1/models/{model}/reconstruct", RECONSTRUCTS},
+    {"POST", "/v1/models/{model}/classify", CLASSIFIES},
+    {"POST", "/v1/models/{model}/decode", DECODES},
+    {"POST", "/v1/models/{model}/infer", INFERS},
+    {"POST", "/v1/models/{model}/versions/{version}/encode", ENCODES},
+    {"POST", "/v1/models/{model}/versions/{version}/pool", POOLS},
+    {"POST", "/v1/models/{model}/versions/{version}/reconstruct", RECONSTRUCTS},
+    {"POST", "/v1/models/{model}/versions/{version}/classify", CLASSIFIES},
+    {"POST", "/v1/models/{model}/versions/{version}/decode", DECODES},
+    {"POST", "/v1/models/{model}/versions/{version}/infer", INFERS},
+    {"GET", "/v1/models", SHOWS(models_list, 0, ROUTE_QUICK)},
+    {"GET", "/v1/models/{model}", SHOWS(models_show, 0, ROUTE_QUICK)},
+    {"GET", "/v1/models/{model}/atoms.png",
+     SHOWS(atoms_show, OPTION_LAYER | OPTION_MAX_SIDE, ROUTE_SLOW)},
+    {"GET", "/v1/models/{model}/units/{unit}",
+     SHOWS(units_show, OPTION_LAYER, ROUTE_QUICK)},
+    {"GET", "/v1/models/{model}/versions", SHOWS(versions_list, 0, ROUTE_QUICK)},
+    {"GET", "/v1/models/{model}/versions/{version}",
+     SHOWS(models_show, 0, ROUTE_QUICK)},
+    {"GET", "/v1/models/{model}/versions/{version}/atoms.png",
+     SHOWS(atoms_show, OPTION_LAYER | OPTION_MAX_SIDE, ROUTE_SLOW)},
+    {"GET", "/v1/models/{model}/versions/{version}/units/{unit}",
+     SHOWS(units_show, OPTION_LAYER, ROUTE_QUICK)},
+    {"GET", "/healthz", SHOWS(health_live, 0, ROUTE_QUICK)},
+    {"GET", "/readyz", SHOWS(health_ready, 0, ROUTE_QUICK)},
+    {"GET", "/openapi.yaml", SHOWS(assets_file, 0, ROUTE_QUICK)},
+    {"GET", "/", SHOWS(assets_index, 0, ROUTE_QUICK)},
+    {NULL, NULL, SHOWS(NULL, 0, ROUTE_QUICK)},
+};
+/* clang-format on */
+
+/* The demo's files: in the embedded table, and no operations. */
+static const struct route file_route = {"GET", NULL,
+                                        SHOWS(assets_file, 0, ROUTE_QUICK)};
+
+/* ---- matching ---- */
+
+struct path {
+    size_t n;
+    char segments[MAX_SEGMENTS][SEGMENT_BYTES];
+};
+
+/* False if the target cannot match any row. */
+static bool split(struct path *p, const char *target)
+{
+    p->n = 0;
+    if (target == NULL || *target != '/')
+        return false;
+    while (*target == '/') {
+        target++;
+        size_t length = strcspn(target, "/");
+        if (p->n == MAX_SEGMENTS)
+            return false;
+        char *segment = p->segments[p->n++];
+        if (!percent_decode(segment, SEGMENT_BYTES, target, length) ||
+            strchr(segment, '/') != NULL)
+            return false;
+        target += length;
+    }
+    return true;
+}
+
+/* A plain decimal number: no sign, no leading zero, at most 19 digits. */
+static bool read_number(const char *text, uint64_t *value)
+{
+    size_t digits = strspn(text, "0123456789");
+
+    if (digits == 0 || digits > 19 || text[digits] != 0 ||
+        (digits > 1 && text[0] == '0'))
+        return false;
+    *value = 0;
+    for (; *text != 0; text++)
+        *value = *value * 10 + (uint64_t)(*text - '0');
+    return true;
+}
+
+static bool match_segment(struct call *call, const char *pattern, size_t length,
+                          const char *text)
+{
+    if (length == 7 && memcmp(pattern, "{model}", 7) == 0) {
+        if (!repository_name_ok(text, strlen(text)))
+            return false;
+        memcpy(call->model, text, strlen(text) + 1);
+        return true;
+    }
+    if (length == 9 && memcmp(pattern, "{version}", 9) == 0)
+        return read_number(text, &call->version) && call->version > 0;
+    if (length == 6 && memcmp(pattern, "{unit}", 6) == 0)
+        return read_number(text, &call->unit);
+    return strlen(text) == length && memcmp(pattern, text, length) == 0;
+}
+
+static bool match(struct call *call, const char *pattern, const struct path *p)
+{
+    call->model[0] = 0;
+    call->version = 0;
+    for (size_t i = 0; i < p->n; i++) {
+        if (*pattern != '/')
+            return false;
+        size_t length = strcspn(++pattern, "/");
+        if (!match_segment(call, pattern, length, p->segments[i]))
+            return false;
+        pattern += length;
+    }
+    return *pattern == 0;
+}
+
+/* Whether a row for `method` serves a request; GET rows serve HEAD too. */
+static bool serves(const char *method, const char *asked)
+{
+    return strcmp(method, asked) == 0 ||
+           (strcmp(method, "GET") == 0 && strcmp(asked, "HEAD") == 0);
+}
+
+static void add_allow(char *allow, size_t size, const char *method)
+{
+    size_t used = strlen(allow);
+
+    snprintf(allow + used, size - used, "%s%s", used > 0 ? ", " : "",
+             strcmp(method, "GET") == 0 ? "GET, HEAD" : method);
+}
+
+/* Takes the row if its method serves; else notes what the path allows. */
+static bool take(struct call *call, const struct route *row, char *allow,
+                 size_t size)
+{
+    if (serves(row->method, call->request->method)) {
+        call->route = row;
+        return true;
+    }
+    add_allow(allow, size, row->method);
+    return false;
+}
+
+bool route_find(struct call *call, char *allow, size_t size)
+{
+    struct path path;
+    const char *target = call->request->target;
+
+    call->route = NULL;
+    allow[0] = 0;
+    if (!split(&path, target))
+        return false;
+    for (const struct route *row = routes; row->method != NULL; row++) {
+        if (match(call, row->pattern, &path) && take(call, row, allow, size))
+            return true;
+    }
+    if (allow[0] == 0 && assets_find(target) != NULL)
+        return take(call, &file_route, allow, size);
+    return false;
+}
+
+void route_list(struct buf *b)
+{
+    const char *before = "";
+
+    for (const struct route *row = routes; row->method != NULL; row++) {
+        if (strstr(row->pattern, "{version}/") != NULL)
+            continue;
+        buf_printf(b, "%s%s %s", before, row->method, row->pattern);
+        before = ", ";
+    }
+}

@@ -1,0 +1,39 @@
+/* Routes: one const row per operation of openapi.yaml, found by method and
+ * path.
+ *
+ * The raw target is split at '/' and each segment decoded by itself, so that
+ * an escaped slash never makes a segment; what is no name, number or word of
+ * the row does not match.
+ */
+#ifndef SPARSED_API_ROUTES_H
+#define SPARSED_API_ROUTES_H
+
+#include "api/call.h"
+
+#include <stdbool.h>
+
+enum route_speed { ROUTE_QUICK, ROUTE_SLOW };
+
+struct route {
+    const char *method;
+    const char *pattern; /* {model}, {version}, {unit} stand for a segment */
+    api_handler *handle;
+    unsigned takes;   /* bodies (media bits); 0: no body */
+    unsigned gives;   /* replies that Accept chooses from; 0: one kind only */
+    unsigned options; /* option bits */
+    unsigned outputs; /* output bits; 0: the option `outputs` says */
+    enum route_speed speed;
+};
+
+/* Ends with a row of NULLs. */
+extern const struct route routes[];
+
+/* Finds the row and fills call->route, model, version, unit. Otherwise false:
+ * call->route is NULL, and `allow` (size bytes) holds the methods that the
+ * path does have, as in "GET, HEAD", or "" if there is no such path. */
+bool route_find(struct call *call, char *allow, size_t size);
+
+/* Appends what there is, for the detail of a 404. */
+void route_list(struct buf *b);
+
+#endif

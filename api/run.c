@@ -1,0 +1,186 @@
+/* Blocks of rows through the model. */
+#include "api/run.h"
+
+#include "lib/math/kernels.h"
+
+#define SLACK_BYTES ((size_t)4096) /* alignment of a handful of blocks */
+
+/* ---- what a model can do ---- */
+
+static bool draws(const struct model *m, size_t layer)
+{
+    for (size_t i = 0; i <= layer; i++) {
+        if (m->layers[i].dec.kind == NULL)
+            return false;
+    }
+    return true;
+}
+
+unsigned run_able(const struct model *m, size_t layer)
+{
+    return OUTPUT_CODE | OUTPUT_GROUPS | OUTPUT_TRACE |
+           (draws(m, layer) ? OUTPUT_RECONSTRUCTION : 0u) |
+           (m->classifier.present ? OUTPUT_CLASSES : 0u);
+}
+
+bool run_can_decode(const struct model *m, size_t layer)
+{
+    for (size_t i = 0; i < layer; i++) {
+        if (m->layers[i].up == UP_POOLED)
+            return false;
+    }
+    return draws(m, layer);
+}
+
+/* ---- memory ---- */
+
+static struct model_options model_options(const struct run *r)
+{
+    return (struct model_options){
+        .steps = r->call->options.steps,
+        .keep = (r->outputs & OUTPUT_TRACE) != 0,
+    };
+}
+
+static size_t block_bytes(const struct run *r, size_t B)
+{
+    struct model_options options = model_options(r);
+
+    return model_pass_bytes(r->model, B, &options) +
+           B * (model_inputs(r->model) + 1) * sizeof(float) + SLACK_BYTES;
+}
+
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+enum err_code run_plan(struct run *r, size_t *block_rows, struct err *e)
+{
+    const struct model *m = r->model;
+    const struct layer *l = &m->layers[r->layer];
+    struct arena *memory = r->call->request->memory;
+    size_t widest =
+        larger(layer_units(l), larger(layer_groups(l), m->classifier.classes));
+
+    if (!pick_init(&r->pick, widest, memory))
+        return err_set(e, ERR_NO_MEMORY, "no memory for a row");
+    size_t room = memory->max_bytes - memory->used_bytes;
+    size_t B = r->rows.B;
+    while (B > 1 && block_bytes(r, B) > room)
+        B = (B + 1) / 2;
+    if (block_bytes(r, B) > room)
+        return err_set(e, ERR_TOO_LARGE,
+                       "one row needs %zu bytes and the request has %zu left: "
+                       "ask for fewer steps or leave out the trace",
+                       block_bytes(r, B), room);
+    *block_rows = B;
+    return ERR_OK;
+}
+
+/* ---- one block ---- */
+
+static enum err_code check_finite(const struct run *r, const char *what,
+                                  const float *x, size_t size, struct err *e)
+{
+    if (vec_finite(x, r->B * size))
+        return ERR_OK;
+    size_t row = 0;
+    while (vec_finite(x + row * size, size))
+        row++;
+    return err_set(e, ERR_SHAPE,
+                   "%s[%zu]: its numbers are so large that the %s is not "
+                   "finite",
+                   r->rows.name, r->first + row, what);
+}
+
+static enum err_code take_reconstruction(struct run *r, struct err *e)
+{
+    struct arena *memory = r->call->request->memory;
+
+    r->reconstruction =
+        arena_take(memory, r->B * model_inputs(r->model), sizeof(float));
+    r->relative_error = arena_take(memory, r->B, sizeof(float));
+    if (r->reconstruction == NULL || r->relative_error == NULL)
+        return err_set(e, ERR_NO_MEMORY, "no memory for %zu reconstructions",
+                       r->B);
+    return ERR_OK;
+}
+
+static enum err_code decode(struct run *r, struct err *e)
+{
+    const struct model *m = r->model;
+    const float *z = r->rows.data + r->first * r->rows.size;
+    const float *scales = r->scales != NULL ? r->scales + r->first : NULL;
+
+    if (take_reconstruction(r, e) != ERR_OK ||
+        model_decode(m, r->layer, r->reconstruction, z, scales, r->B,
+                     r->call->request->memory, e) != ERR_OK)
+        return e->code;
+    return check_finite(r, "reconstruction", r->reconstruction, model_inputs(m),
+                        e);
+}
+
+static enum err_code reconstruct(struct run *r, struct err *e)
+{
+    if (take_reconstruction(r, e) != ERR_OK ||
+        model_reconstruct(r->model, &r->pass, r->layer, r->reconstruction,
+                          r->relative_error, r->call->request->memory,
+                          e) != ERR_OK)
+        return e->code;
+    return check_finite(r, "reconstruction", r->reconstruction,
+                        model_inputs(r->model), e);
+}
+
+/* An explanation of the top layer speaks of the class. */
+static bool wants_classes(const struct run *r)
+{
+    return (r->outputs & OUTPUT_CLASSES) != 0 ||
+           ((r->outputs & OUTPUT_EXPLANATION) != 0 &&
+            r->model->classifier.present && r->layer + 1 == r->model->n_layers);
+}
+
+static enum err_code after_encode(struct run *r, struct err *e)
+{
+    const struct model *m = r->model;
+    struct arena *memory = r->call->request->memory;
+    const struct layer *l = &m->layers[r->layer];
+    struct layer_pass *lp = &r->pass.layers[r->layer];
+
+    if ((r->outputs & OUTPUT_SCALES) != 0 &&
+        check_finite(r, "scale", r->pass.scale, 1, e) != ERR_OK)
+        return e->code;
+    if ((r->outputs & OUTPUT_TRACE) != 0 &&
+        !vec_finite(lp->tape.z, lp->tape.steps * r->B * layer_units(l)))
+        return err_set(e, ERR_SHAPE,
+                       "trace: a code on the way is not finite: ask for fewer "
+                       "steps, or send smaller numbers");
+    if ((r->outputs & OUTPUT_GROUPS) != 0 &&
+        (model_pool(m, &r->pass, r->layer, memory, e) != ERR_OK ||
+         check_finite(r, "pool", lp->v, layer_groups(l), e) != ERR_OK))
+        return e->code;
+    if (wants_classes(r) && (model_classify(m, &r->pass, memory, e) != ERR_OK ||
+                             check_finite(r, "score", r->pass.probabilities,
+                                          m->classifier.classes, e) != ERR_OK))
+        return e->code;
+    if ((r->outputs & OUTPUT_RECONSTRUCTION) != 0)
+        return reconstruct(r, e);
+    return ERR_OK;
+}
+
+enum err_code run_block(struct run *r, size_t first, size_t B, struct err *e)
+{
+    struct model_options options = model_options(r);
+
+    r->first = first;
+    r->B = B;
+    if (r->decode)
+        return decode(r, e);
+    enum err_code code =
+        model_encode(r->model, &r->pass, r->rows.data + first * r->rows.size, B,
+                     &options, r->call->request->memory, e);
+    /* The model's own numbers are finite, so the request's are to blame. */
+    if (code == ERR_INTERNAL)
+        e->code = ERR_SHAPE;
+    return code != ERR_OK ? e->code : after_encode(r, e);
+}
