@@ -26,7 +26,7 @@ BIN := $(if $(filter release,$(MODE)),build/sparsed,$(O)/sparsed)
 LIB_C := $(filter-out lib/math/blas_%.c,$(wildcard lib/*/*.c lib/*/*/*.c)) \
          lib/math/blas_$(BLAS).c $(wildcard api/*.c)
 SERVER_C := $(wildcard server/*.c)
-TESTS_C := $(filter-out $(addprefix tests/,fuzz/% lint/% http/% golden/%), \
+TESTS_C := $(filter-out $(addprefix tests/,lint/% http/% interop/%), \
                         $(shell find tests -name '*.c' 2>/dev/null))
 ASSETS := $(wildcard openapi.yaml) \
           $(shell find web -type f ! -name '.*' ! -name '*.md' 2>/dev/null)
@@ -79,7 +79,7 @@ endif
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.PHONY: all run test unit test-http test-image asan tsan ubsan data train \
+.PHONY: all run test unit test-cli test-http test-image asan tsan ubsan data train \
         lint format bench install image clean help deps deps-test FORCE
 
 all: $(BIN) ## build build/sparsed, after installing what is missing
@@ -158,10 +158,11 @@ image: ## container image, with docker, podman or buildah
 # ---- tests ----
 
 # Quick checks first: what lint finds is not worth a build.
-test: ## lint, unit and HTTP tests; T=suite: one unit suite
+test: ## lint, unit, command and HTTP tests; T=suite: one unit suite
 ifeq ($(T),)
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory unit
+	@$(MAKE) --no-print-directory test-cli
 	@$(MAKE) --no-print-directory test-http
 else
 	@$(MAKE) --no-print-directory unit
@@ -177,7 +178,12 @@ TEST_ENV_ubsan := CK_TIMEOUT_MULTIPLIER=10 \
 unit: $(O)/tests
 	$(strip $(if $(T),CK_RUN_SUITE=$(T)) $(TEST_ENV_$(MODE)) $(O)/tests)
 
+test-cli: $(BIN) build/venv/ready ## commands killed and resumed, files beside NumPy
+	SPARSED=$(BIN) build/venv/bin/python tests/cli/test_train.py
+	build/venv/bin/python tests/interop/test_formats.py
+
 test-http: $(BIN) build/venv/ready ## the real binary over TCP
+	@sh scripts/data.sh mnist
 	SPARSED=$(BIN) build/venv/bin/python tests/http/run.py $(ARGS)
 
 # NumPy and the public safetensors package, as independent judges.

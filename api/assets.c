@@ -7,6 +7,12 @@
 
 #include <string.h>
 
+/* The page runs what is embedded here, asks this server only, and stands in
+ * no other page. */
+#define POLICY                                                                 \
+    "default-src 'self'; base-uri 'none'; form-action 'none'; "                \
+    "frame-ancestors 'none'; object-src 'none'"
+
 const struct asset *assets_find(const char *path)
 {
     size_t low = 0, high = assets_count;
@@ -37,6 +43,8 @@ static enum err_code reply(struct call *call, const char *path, struct err *e)
     call->response->content_type = found->type;
     call->response->fixed = found->data;
     call->response->fixed_length = found->size;
+    api_response_header(call->response, "Content-Security-Policy", POLICY);
+    api_response_header(call->response, "Cache-Control", "no-cache");
     return ERR_OK;
 }
 

@@ -66,10 +66,10 @@ done
 curl -fsS "$url/readyz" >/dev/null || fail 'not ready within 10 s'
 passed "ready at $url, read-only, as user 1000"
 
-"$engine" exec -e PORT="$port" "$container" /usr/libexec/sparsed-health ||
+"$engine" exec "$container" sparsed health "127.0.0.1:$port" >/dev/null ||
     fail 'the health check'
-"$engine" exec -e PORT=1 "$container" /usr/libexec/sparsed-health \
-    2>/dev/null && fail 'the health check passes with nothing listening'
+"$engine" exec "$container" sparsed health 127.0.0.1:1 >/dev/null \
+    2>&1 && fail 'the health check passes with nothing listening'
 passed 'the health check tells well from ill'
 
 [ "$("$engine" exec "$container" id -u)" = 1000 ] || fail 'not user 1000'

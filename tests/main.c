@@ -5,7 +5,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define SUITES(X) X(math) X(axes) X(model) X(gradients)
+/* clang-format off */
+#define SUITES(X)                                                             \
+    X(err) X(mem) X(arena) X(buf) X(utf8) X(clock) X(rng)                     \
+    X(json_check) X(json_scan) X(json) X(file) X(lock) X(queue) X(team)       \
+    X(log)                                                                    \
+    X(math)                                                                   \
+    X(safetensors) X(npy) X(idx) X(npz) X(csv) X(image) X(dataset)            \
+    X(axes) X(model)                                                          \
+    X(gradients) X(optimiser) X(recipe) X(measure) X(trainer)                 \
+    X(tensor_json) X(routes) X(problem) X(infer) X(models)
+/* clang-format on */
 
 #define X(name) Suite *suite_##name(void);
 SUITES(X)

@@ -181,11 +181,14 @@ static enum err_code read_jpeg_header(tjhandle jpeg, struct image *out,
                                       const void *bytes, size_t length,
                                       struct err *e)
 {
-    int width, height, subsampling, colours;
+    /* A stream of tables alone is a success that leaves these as they are. */
+    int width = 0, height = 0, subsampling = 0, colours = TJCS_GRAY;
     if (tjDecompressHeader3(jpeg, bytes, length, &width, &height, &subsampling,
                             &colours) != 0)
         return err_set(e, ERR_INVALID, "damaged JPEG: %s",
                        tjGetErrorStr2(jpeg));
+    if (width < 1 || height < 1)
+        return err_set(e, ERR_INVALID, "damaged JPEG: no picture in it");
     if (colours == TJCS_CMYK || colours == TJCS_YCCK)
         return err_set(e, ERR_INVALID,
                        "JPEG in CMYK colours: want grey or RGB");

@@ -171,19 +171,16 @@ enum err_code npy_set_count(struct npy *a, size_t data_bytes, struct err *e)
 #define ALIGN_BYTES 64
 #define DICT_MAX_BYTES 512 /* eight sizes of 20 digits, and the words */
 
-static void print_array(struct buf *b, const char *descr, const size_t *shape,
-                        size_t rank, const void *data, size_t item_bytes)
+static void print_header(struct buf *b, const char *descr, const size_t *shape,
+                         size_t rank)
 {
     assert(rank <= NPY_MAX_RANK);
     struct buf text;
     buf_init(&text, DICT_MAX_BYTES);
     buf_printf(&text, "{'descr': '%s', 'fortran_order': False, 'shape': (",
                descr);
-    size_t count = 1;
-    for (size_t k = 0; k < rank; k++) {
+    for (size_t k = 0; k < rank; k++)
         buf_printf(&text, k == 0 ? "%zu" : ", %zu", shape[k]);
-        count *= shape[k];
-    }
     buf_text(&text, rank == 1 ? ",), }" : "), }");
     while ((PREFIX_BYTES + text.length + 1) % ALIGN_BYTES != 0 &&
            !buf_failed(&text))
@@ -205,8 +202,22 @@ static void print_array(struct buf *b, const char *descr, const size_t *shape,
         b->failed = true;
     buf_add(b, prefix, sizeof(prefix));
     buf_add(b, text.data, text.length);
-    buf_add(b, data, count * item_bytes);
     buf_fini(&text);
+}
+
+static void print_array(struct buf *b, const char *descr, const size_t *shape,
+                        size_t rank, const void *data, size_t item_bytes)
+{
+    size_t count = 1;
+    for (size_t k = 0; k < rank; k++)
+        count *= shape[k];
+    print_header(b, descr, shape, rank);
+    buf_add(b, data, count * item_bytes);
+}
+
+void npy_print_floats_header(struct buf *b, const size_t *shape, size_t rank)
+{
+    print_header(b, "<f4", shape, rank);
 }
 
 void npy_print_floats(struct buf *b, const size_t *shape, size_t rank,

@@ -59,4 +59,8 @@ void npy_print_floats(struct buf *b, const size_t *shape, size_t rank,
 void npy_print_int64(struct buf *b, const size_t *shape, size_t rank,
                      const long long *data);
 
+/* Appends what stands before the floats of such a file, for arrays that are
+ * written piece by piece. */
+void npy_print_floats_header(struct buf *b, const size_t *shape, size_t rank);
+
 #endif

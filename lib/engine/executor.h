@@ -16,7 +16,7 @@ struct executor;
 
 struct ticket {
     void (*run)(struct ticket *t, bool late); /* late: deadline has passed */
-    usec deadline; /* 0: none */
+    usec deadline;                            /* 0: none */
 };
 
 struct executor *executor_new(size_t threads, size_t capacity);

@@ -18,16 +18,20 @@
 struct repository_entry {
     char name[REPOSITORY_MAX_NAME + 1];
     uint64_t version;
-    char path[REPOSITORY_MAX_PATH]; /* of the model file */
 };
 
 /* All complete versions, sorted by name, then version; freed with mem_free.
  * A folder without a version that has a file gives no entry; hidden folders,
  * names that are not [A-Za-z0-9._-]{1,64}, and version folders that are not a
- * plain number from 1 are passed over. NULL on error: ERR_NOT_FOUND, ERR_IO,
- * ERR_TOO_LARGE. */
+ * plain number from 1 (at most 18 digits) are passed over. NULL on error:
+ * ERR_NOT_FOUND, ERR_IO, ERR_TOO_LARGE, ERR_NO_MEMORY. */
 struct repository_entry *repository_scan(const char *folder, size_t *n,
                                          struct err *e);
+
+/* The model file of an entry; ERR_TOO_LARGE if the path does not fit. */
+enum err_code repository_path(char *out, size_t size, const char *folder,
+                              const char *name, uint64_t version, struct err *e)
+    ERR_CHECKED;
 
 bool repository_name_ok(const char *name, size_t length);
 

@@ -1,4 +1,7 @@
 /* Measures: what a model does on rows it was not fitted to.
+ *
+ * Rows go through the model in chunks whose size depends on the model only,
+ * and chunks are added up in their order: the team's size changes nothing.
  */
 #ifndef SPARSED_TRAIN_MEASURE_H
 #define SPARSED_TRAIN_MEASURE_H
@@ -21,13 +24,21 @@ struct measures {
 };
 
 /* Runs rows index[0..n) (index NULL: rows 0..n) through the model, split over
- * the team; the result does not depend on the team's size. */
+ * the team. ERR_SHAPE if rows are not the model's inputs, or a label is no
+ * class of it. */
 enum err_code measure_model(const struct model *m, const struct dataset *d,
                             const uint32_t *index, size_t n, struct team *team,
                             struct measures *out, struct err *e) ERR_CHECKED;
 
-/* {"rows":..., "error":..., "relative_error":..., "active_units":...,
- *  "active_share":..., "dead_units":...}; NAN members are null. */
+/* The mean of a phase's whole loss over such rows into *mean. */
+enum err_code measure_loss(const struct model *m, const struct loss_weights *w,
+                           const struct dataset *d, const uint32_t *index,
+                           size_t n, struct team *team, double *mean,
+                           struct err *e) ERR_CHECKED;
+
+/* {"rows":..., "error":..., "loss":..., "relative_error":...,
+ *  "active_units":..., "active_share":..., "dead_units":...}; NAN members are
+ * null. */
 struct json *measures_json(const struct measures *m);
 
 #endif

@@ -54,18 +54,18 @@ static void sgd(float *restrict p, float *restrict v, const float *restrict g,
 }
 
 struct adam {
-    float beta1, beta2, rate, epsilon;
+    float beta1, rest1, beta2, rest2; /* rest = 1 - beta */
+    float rate, epsilon;
 };
 
 KERNEL_CLONES
 static void adam(float *restrict p, float *restrict m, float *restrict v,
                  const float *restrict g, size_t n, float factor, struct adam a)
 {
-    float rest1 = 1.0f - a.beta1, rest2 = 1.0f - a.beta2;
     for (size_t i = 0; i < n; i++) {
         float gi = factor * g[i];
-        float mi = a.beta1 * m[i] + rest1 * gi;
-        float vi = a.beta2 * v[i] + rest2 * gi * gi;
+        float mi = a.beta1 * m[i] + a.rest1 * gi;
+        float vi = a.beta2 * v[i] + a.rest2 * gi * gi;
         m[i] = fabsf(mi) < tiny ? 0.0f : mi;
         v[i] = vi < tiny ? 0.0f : vi;
         p[i] -= a.rate * m[i] / (sqrtf(v[i]) + a.epsilon);
@@ -80,6 +80,12 @@ static bool overlap(const struct param *p, size_t from, size_t to,
     *start = p->offset > from ? p->offset : from;
     *n = end > *start ? end - *start : 0;
     return *n > 0;
+}
+
+/* A row with rate 0 is fixed, whoever asks. */
+static bool moves(const struct params *params, const bool *trained, size_t i)
+{
+    return trained[i] && params->list[i].rate != 0.0f;
 }
 
 /* ---- a step in parts ---- */
@@ -104,7 +110,8 @@ double optimiser_square_sum(const struct params *params, const bool *trained,
     double sum = 0;
     size_t start, n;
     for (size_t i = 0; i < params->n; i++)
-        if (trained[i] && overlap(&params->list[i], from, to, &start, &n))
+        if (moves(params, trained, i) &&
+            overlap(&params->list[i], from, to, &start, &n))
             sum += vec_dot(grads + start, grads + start, n);
     return sum;
 }
@@ -121,13 +128,14 @@ void optimiser_update(struct optimiser *o, const struct params *params,
 {
     const struct optimiser_settings *s = &o->settings;
     struct adam a = {.beta1 = (float)s->beta1,
+                     .rest1 = (float)(1 - s->beta1),
                      .beta2 = (float)s->beta2,
+                     .rest2 = (float)(1 - s->beta2),
                      .epsilon = (float)o->epsilon};
     for (size_t i = 0; i < params->n; i++) {
         const struct param *row = &params->list[i];
         size_t at, n;
-        if (!trained[i] || row->rate == 0.0f ||
-            !overlap(row, from, to, &at, &n))
+        if (!moves(params, trained, i) || !overlap(row, from, to, &at, &n))
             continue;
         float *p = row->value + (at - row->offset);
         float rate = (float)(o->rate * (double)row->rate * row->sign);
@@ -153,7 +161,7 @@ void optimiser_project(struct params *params, const bool *trained, size_t part,
     size_t turn = 0;
     for (size_t i = 0; i < params->n; i++) {
         struct param *row = &params->list[i];
-        if (trained[i] && row->project && turn++ % parts == part)
+        if (row->project && moves(params, trained, i) && turn++ % parts == part)
             row->project(row);
     }
 }

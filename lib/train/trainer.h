@@ -1,9 +1,14 @@
 /* Trainer: a recipe and a data set become a model.
  *
- * Batches are split over a fixed team; shards' gradients are added in the
- * order of the members, so the same seed, recipe, data and team size give the
- * same bytes. Randomness is drawn per (seed, purpose, epoch): a training that
- * goes on from its checkpoint ends in the same model as an undisturbed one.
+ * The same seed, recipe, data and number of threads give the same bytes.
+ * Randomness is drawn per (seed, purpose, epoch) and a checkpoint holds all
+ * else, so a training that goes on from its checkpoint ends in the same model
+ * as an undisturbed one.
+ *
+ * Validation rows are the first of a shuffle of all rows that depends on the
+ * seed only. After each epoch they are measured; a phase ends with the
+ * parameters of its best epoch, and the next one starts from those with a
+ * fresh optimiser.
  */
 #ifndef SPARSED_TRAIN_TRAINER_H
 #define SPARSED_TRAIN_TRAINER_H
@@ -16,6 +21,8 @@
 
 #include <stdbool.h>
 
+#define TRAIN_MAX_THREADS 1024
+
 /* After each batch (epoch_done false) and each epoch (true). */
 struct train_progress {
     const char *phase;
@@ -23,28 +30,35 @@ struct train_progress {
     size_t epoch, epochs; /* of the phase, from 1 */
     size_t row, rows;     /* of the epoch */
     bool epoch_done;
-    struct loss_sums loss;      /* since the epoch began */
-    struct measures validation; /* when epoch_done */
-    bool best;                  /* when epoch_done: the best so far */
+    struct loss_sums loss;       /* since the epoch began */
+    struct measures validation;  /* when epoch_done; no rows: none */
+    bool best;                   /* when epoch_done: the best so far */
+    enum recipe_measure measure; /* what decides it */
     double rate;
-    usec elapsed;
+    size_t rows_done; /* since train_run began */
+    size_t rows_left; /* of all phases, if none stops early */
+    usec elapsed;     /* since train_run began */
 };
 
 struct train_options {
-    size_t threads;         /* at least 1 */
+    size_t threads;         /* 1 to TRAIN_MAX_THREADS */
     uint64_t seed;          /* the recipe's, unless told otherwise */
     const char *checkpoint; /* path, written after each epoch; NULL: none */
     bool resume;            /* go on from the checkpoint if it is there */
-    /* Called on the training thread; false stops after the checkpoint
+    /* Called on the training thread, after the epoch's checkpoint; false stops
      * (ERR_CONFLICT "stopped"). May be NULL. */
     bool (*progress)(void *arg, const struct train_progress *p);
     void *arg;
 };
 
-/* NULL on error; a diverging run (loss or parameters not finite) is
- * ERR_INTERNAL with phase, epoch and figures, and the last checkpoint stays.
- * The model carries metrics {"validation": ...} and lineage, and is the
- * caller's. */
+/* Labels are indices into the recipe's classes, if it names them
+ * (classes_match), else into the data's.
+ *
+ * NULL on error: ERR_SHAPE for data that does not suit the recipe, ERR_CONFLICT
+ * for a checkpoint of another run, ERR_INTERNAL with phase, epoch and figures
+ * for a run that diverges (loss or parameters not finite). The last checkpoint
+ * stays. The model carries metrics {"validation": ...}, if there are validation
+ * rows, and lineage, and is the caller's. */
 struct model *train_run(const struct recipe *recipe, const struct dataset *data,
                         const struct train_options *options, struct err *e);
 

@@ -185,6 +185,9 @@ START_TEST(files_are_served_from_the_embedded_table)
         ck_assert_int_eq(client_get(&c, assets[i].path), 200);
         ck_assert_ptr_eq(c.response.fixed, assets[i].data);
         ck_assert_str_eq(c.response.content_type, assets[i].type);
+        const char *policy = client_header(&c, "Content-Security-Policy");
+        ck_assert_ptr_nonnull(policy);
+        ck_assert_str_eq(strrchr(policy, ' '), " 'none'"); /* not cut */
     }
 }
 END_TEST

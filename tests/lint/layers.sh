@@ -21,7 +21,7 @@ BEGIN {
     door["turbojpeg.h"] = "lib/data/image.c"
     door["zip.h"] = "lib/data/npz.c"
     door["zlib.h"] = "lib/data/gzip.c"
-    door["lib/data/safetensors.h"] = "lib/data/ lib/model/model_file.c"
+    door["lib/data/safetensors.h"] = "lib/data/ lib/model/model_file.c lib/train/checkpoint.c"
     door["immintrin.h"] = "lib/math/"
     door["pthread.h"] = "lib/base/"
     door["netinet/in.h"] = "server/"

@@ -363,6 +363,17 @@ START_TEST(png_prefixes_and_changed_bytes_do_no_harm)
 }
 END_TEST
 
+START_TEST(a_jpeg_of_tables_alone_is_damaged)
+{
+    static const unsigned char bytes[] = {0xff, 0xd8, 0xff, 0xd9};
+    struct image image = {0};
+    struct err e;
+    ck_assert_int_eq(image_decode(&image, bytes, sizeof bytes, 1, &e),
+                     ERR_INVALID);
+    ck_assert_msg(strstr(e.msg, "damaged JPEG") != NULL, "%s", e.msg);
+}
+END_TEST
+
 START_TEST(jpeg_prefixes_and_changed_bytes_do_no_harm)
 {
     struct err e;
@@ -479,6 +490,7 @@ Suite *suite_image(void)
     tcase_add_test(t, a_jpeg_too_large_is_refused_by_its_header);
     tcase_add_test(t, what_is_no_picture_is_refused);
     tcase_add_test(t, png_prefixes_and_changed_bytes_do_no_harm);
+    tcase_add_test(t, a_jpeg_of_tables_alone_is_damaged);
     tcase_add_test(t, jpeg_prefixes_and_changed_bytes_do_no_harm);
     tcase_add_test(t, out_of_memory_is_an_error_like_others);
     suite_add_tcase(s, t);

@@ -1,0 +1,225 @@
+/* Reading recipes: every member has a type, a range and a default here. */
+#include "lib/train/recipe.h"
+
+#include "lib/base/file.h"
+#include "lib/base/mem.h"
+#include "lib/model/model.h"
+#include "lib/train/recipe_phase.h"
+
+#include <string.h>
+
+#define MAX_BATCH 65536
+#define MAX_SAMPLES 100000
+#define MAX_SEED ((size_t)1 << 53)
+
+static enum err_code read_classes(struct recipe *r, const struct json *j,
+                                  struct err *e)
+{
+    if (!j)
+        return ERR_OK;
+    r->n_classes = json_count(j);
+    if (!json_is_array(j) || r->n_classes < 2 ||
+        r->n_classes > CLASSIFIER_MAX_CLASSES)
+        return err_set(e, ERR_INVALID,
+                       "classes: must be an array of 2 to %d names",
+                       CLASSIFIER_MAX_CLASSES);
+    r->classes = mem_array(r->n_classes, sizeof *r->classes);
+    if (!r->classes)
+        return err_set(e, ERR_NO_MEMORY, "class names");
+    size_t i = 0;
+    for (const struct json *c = json_first(j); c; c = json_next(c), i++) {
+        if (!json_is_text(c))
+            return err_set(e, ERR_INVALID, "classes[%zu]: must be a text", i);
+        r->classes[i] = json_text(c);
+    }
+    return ERR_OK;
+}
+
+static enum err_code read_policies(struct recipe_policy *list, size_t *n,
+                                   const struct json *j, const char *where,
+                                   double min, struct err *e)
+{
+    for (const struct json *m = json_first(j); m; m = json_next(m)) {
+        double value = -1;
+        if (*n == RECIPE_MAX_POLICIES)
+            return err_set(e, ERR_INVALID, "%s: at most %d members", where,
+                           RECIPE_MAX_POLICIES);
+        if (json_get_number(j, where, json_key(m), min, 1e6, &value, e))
+            return e->code;
+        if (value < 0)
+            return err_set(e, ERR_INVALID, "%s.%s: must be a number", where,
+                           json_key(m));
+        list[(*n)++] = (struct recipe_policy){.ending = json_key(m),
+                                              .value = (float)value};
+    }
+    return ERR_OK;
+}
+
+/* The composition is made once here, so that a recipe that cannot work is
+ * refused before any data is read. How many classes there are may be known
+ * only by the data. */
+static struct model *make_model(struct recipe *r, struct err *e)
+{
+    struct model *m =
+        model_new(r->model, r->classes, r->n_classes ? r->n_classes : 2, e);
+    if (!m) {
+        err_wrap(e, "model");
+        return NULL;
+    }
+    r->input_rank = m->input_rank;
+    memcpy(r->input_shape, m->input_shape, sizeof r->input_shape);
+    r->classifies = m->classifier.present;
+    return m;
+}
+
+static enum err_code check_model(struct recipe *r, struct err *e)
+{
+    struct model *m = make_model(r, e);
+    if (!m)
+        return e->code;
+    enum err_code code = recipe_set_policies(r, &m->params, e);
+    if (!code)
+        code =
+            recipe_read_phases(r, json_get(r->json, "phases"), &m->params, e);
+    model_free(m);
+    return code;
+}
+
+static enum err_code read_recipe(struct recipe *r, struct err *e)
+{
+    static const char *const known[] = {
+        "data",  "seed",   "validation", "batch",  "classes", "model",
+        "rates", "bounds", "start",      "phases", NULL};
+    static const char *const start_known[] = {"samples", NULL};
+    const struct json *j = r->json, *rates, *bounds, *start;
+    size_t seed = 1;
+    r->batch = 128;
+    r->start_samples = 2000;
+    if (!json_is_object(j))
+        return err_set(e, ERR_INVALID, "recipe: must be an object");
+    if (json_only(j, "", known, e) ||
+        json_get_text(j, "", "data", &r->data, e) ||
+        json_get_size(j, "", "seed", 0, MAX_SEED, &seed, e) ||
+        json_get_size(j, "", "validation", 0, (size_t)1 << 32,
+                      &r->validation_rows, e) ||
+        json_get_size(j, "", "batch", 1, MAX_BATCH, &r->batch, e) ||
+        read_classes(r, json_get(j, "classes"), e) ||
+        recipe_get_object(j, "", "model", &r->model, e) ||
+        recipe_get_object(j, "", "rates", &rates, e) ||
+        recipe_get_object(j, "", "bounds", &bounds, e) ||
+        recipe_get_object(j, "", "start", &start, e) ||
+        read_policies(r->rates, &r->n_rates, rates, "rates", 0, e) ||
+        read_policies(r->bounds, &r->n_bounds, bounds, "bounds", 1e-9, e))
+        return e->code;
+    r->seed = seed;
+    if (start && (json_only(start, "start", start_known, e) ||
+                  json_get_size(start, "start", "samples", 0, MAX_SAMPLES,
+                                &r->start_samples, e)))
+        return e->code;
+    if (!r->model)
+        return err_set(e, ERR_INVALID, "model: missing");
+    return check_model(r, e);
+}
+
+struct recipe *recipe_parse(const char *text, size_t length, struct err *e)
+{
+    struct recipe *r = mem_array(1, sizeof *r);
+    if (!r) {
+        err_set(e, ERR_NO_MEMORY, "recipe");
+        return NULL;
+    }
+    r->hash = file_hash(FILE_HASH_START, text, length);
+    r->json = json_parse(text, length, e);
+    if (!r->json || read_recipe(r, e)) {
+        recipe_free(r);
+        return NULL;
+    }
+    return r;
+}
+
+struct recipe *recipe_load(const char *path, struct err *e)
+{
+    size_t length;
+    char *text = file_read(path, RECIPE_MAX_BYTES, &length, e);
+    if (!text)
+        return NULL;
+    struct recipe *r = recipe_parse(text, length, e);
+    if (!r)
+        err_wrap(e, "%s", path);
+    mem_free(text);
+    return r;
+}
+
+void recipe_free(struct recipe *r)
+{
+    if (!r)
+        return;
+    mem_free(r->classes);
+    json_free(r->json);
+    mem_free(r);
+}
+
+/* ---- on a parameter table ---- */
+
+static bool ends(const char *name, const char *ending)
+{
+    size_t a = strlen(name), b = strlen(ending);
+    return b > 0 && a >= b && strcmp(name + a - b, ending) == 0 &&
+           (a == b || name[a - b - 1] == '.');
+}
+
+static enum err_code set_rate(const struct recipe_policy *policy,
+                              struct params *params, struct err *e)
+{
+    size_t found = 0;
+    for (size_t i = 0; i < params->n; i++)
+        if (ends(params->list[i].name, policy->ending)) {
+            params->list[i].rate = policy->value;
+            found++;
+        }
+    if (found == 0)
+        return err_set(e, ERR_INVALID, "rates.%s: no parameter's name ends so",
+                       policy->ending);
+    return ERR_OK;
+}
+
+static enum err_code set_bound(const struct recipe_policy *policy,
+                               struct params *params, struct err *e)
+{
+    size_t found = 0;
+    for (size_t i = 0; i < params->n; i++) {
+        if (!ends(params->list[i].name, policy->ending))
+            continue;
+        if (!params->list[i].project)
+            return err_set(e, ERR_INVALID, "bounds.%s: %s has no bound",
+                           policy->ending, params->list[i].name);
+        params->list[i].bound = policy->value;
+        found++;
+    }
+    if (found == 0)
+        return err_set(e, ERR_INVALID, "bounds.%s: no parameter's name ends so",
+                       policy->ending);
+    return ERR_OK;
+}
+
+enum err_code recipe_set_policies(const struct recipe *r, struct params *params,
+                                  struct err *e)
+{
+    for (size_t i = 0; i < r->n_rates; i++)
+        if (set_rate(&r->rates[i], params, e))
+            return e->code;
+    for (size_t i = 0; i < r->n_bounds; i++)
+        if (set_bound(&r->bounds[i], params, e))
+            return e->code;
+    return ERR_OK;
+}
+
+void recipe_pick_trained(const struct recipe_phase *phase,
+                         const struct params *params, bool *trained)
+{
+    for (size_t i = 0; i < params->n; i++) {
+        trained[i] = !phase->train[0];
+        for (size_t k = 0; phase->train[k]; k++)
+            trained[i] |= recipe_begins(params->list[i].name, phase->train[k]);
+    }
+}

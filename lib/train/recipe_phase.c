@@ -1,0 +1,253 @@
+/* Reading a recipe's phases. */
+#include "lib/train/recipe_phase.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define MAX_EPOCHS 100000
+
+enum err_code recipe_get_object(const struct json *j, const char *where,
+                                const char *key, const struct json **out,
+                                struct err *e)
+{
+    *out = json_get(j, key);
+    if (*out && !json_is_object(*out))
+        return err_set(e, ERR_INVALID, "%s%s%s: must be an object", where,
+                       where[0] ? "." : "", key);
+    return ERR_OK;
+}
+
+/* Index of the member's text in `names`, which ends with NULL; *out stays if
+ * the member is absent. */
+static enum err_code read_choice(const struct json *j, const char *where,
+                                 const char *key, const char *const *names,
+                                 int *out, struct err *e)
+{
+    char list[96] = "";
+    const char *text = NULL;
+    if (json_get_text(j, where, key, &text, e))
+        return e->code;
+    if (!text)
+        return ERR_OK;
+    for (int i = 0; names[i]; i++) {
+        size_t at = strlen(list);
+        if (strcmp(names[i], text) == 0) {
+            *out = i;
+            return ERR_OK;
+        }
+        snprintf(list + at, sizeof list - at, "%s\"%s\"", i ? ", " : "",
+                 names[i]);
+    }
+    return err_set(e, ERR_INVALID, "%s.%s: must be one of %s, not \"%s\"",
+                   where, key, list, text);
+}
+
+static enum err_code get_float(const struct json *j, const char *where,
+                               const char *key, double max, float *out,
+                               struct err *e)
+{
+    double value = (double)*out;
+    if (json_get_number(j, where, key, 0, max, &value, e))
+        return e->code;
+    *out = (float)value;
+    return ERR_OK;
+}
+
+static enum err_code read_weights(struct recipe_phase *p,
+                                  const struct recipe *r, const struct json *j,
+                                  const char *where, struct err *e)
+{
+    static const char *const known[] = {"reconstruction",     "structure",
+                                        "classification",     "adversarial",
+                                        "adversarial_radius", NULL};
+    struct loss_weights *w = &p->weights;
+    if (json_only(j, where, known, e) ||
+        get_float(j, where, "reconstruction", 1e6, &w->reconstruction, e) ||
+        get_float(j, where, "structure", 1e6, &w->structure, e) ||
+        get_float(j, where, "classification", 1e6, &w->classification, e) ||
+        get_float(j, where, "adversarial", 1e6, &w->adversarial, e) ||
+        get_float(j, where, "adversarial_radius", 1e6, &w->adversarial_radius,
+                  e))
+        return e->code;
+    bool classes = w->classification > 0 || w->adversarial > 0;
+    if (w->reconstruction <= 0 && w->structure <= 0 && !classes)
+        return err_set(e, ERR_INVALID, "%s: at least one must be over 0",
+                       where);
+    if (classes && !r->classifies)
+        return err_set(e, ERR_INVALID,
+                       "%s: classification and adversarial must be 0 for a "
+                       "model without a classifier",
+                       where);
+    if (w->adversarial > 0 && w->adversarial_radius <= 0)
+        return err_set(e, ERR_INVALID,
+                       "%s.adversarial_radius: must be over 0 where "
+                       "adversarial is",
+                       where);
+    p->measure = classes ? RECIPE_ERROR : RECIPE_LOSS;
+    return ERR_OK;
+}
+
+static enum err_code read_optimiser(struct optimiser_settings *s,
+                                    const struct json *j, const char *where,
+                                    struct err *e)
+{
+    static const char *const kinds[] = {"sgd", "adam", NULL};
+    static const char *const sgd[] = {"kind", "rate",          "momentum",
+                                      "clip", "project_every", NULL};
+    static const char *const adam[] = {"kind",          "rate",    "beta1",
+                                       "beta2",         "epsilon", "clip",
+                                       "project_every", NULL};
+    int kind = OPTIMISER_ADAM;
+    *s = (struct optimiser_settings){
+        .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, .project_every = 1};
+    if (read_choice(j, where, "kind", kinds, &kind, e) ||
+        json_only(j, where, kind == OPTIMISER_SGD ? sgd : adam, e) ||
+        json_get_number(j, where, "rate", 1e-12, 1e3, &s->rate, e) ||
+        json_get_number(j, where, "momentum", 0, 0.9999, &s->momentum, e) ||
+        json_get_number(j, where, "beta1", 0, 0.9999, &s->beta1, e) ||
+        json_get_number(j, where, "beta2", 0, 0.999999, &s->beta2, e) ||
+        json_get_number(j, where, "epsilon", 1e-12, 1, &s->epsilon, e) ||
+        json_get_number(j, where, "clip", 0, 1e9, &s->clip, e) ||
+        json_get_size(j, where, "project_every", 1, 1000000, &s->project_every,
+                      e))
+        return e->code;
+    s->kind = kind == OPTIMISER_SGD ? OPTIMISER_SGD : OPTIMISER_ADAM;
+    if (s->rate <= 0)
+        return err_set(e, ERR_INVALID, "%s.rate: missing", where);
+    return ERR_OK;
+}
+
+static enum err_code read_schedule(struct recipe_phase *p, const struct json *j,
+                                   const char *where, struct err *e)
+{
+    static const char *const kinds[] = {"constant", "cosine", "inverse", NULL};
+    static const char *const plain[] = {"kind", "warmup", NULL};
+    static const char *const inverse[] = {"kind", "warmup", "decay", NULL};
+    int kind = SCHEDULE_CONSTANT;
+    if (read_choice(j, where, "kind", kinds, &kind, e) ||
+        json_only(j, where, kind == SCHEDULE_INVERSE ? inverse : plain, e) ||
+        json_get_number(j, where, "warmup", 0, (double)p->epochs,
+                        &p->warmup_epochs, e) ||
+        json_get_number(j, where, "decay", 0, 1e3, &p->decay, e))
+        return e->code;
+    p->schedule = kind == SCHEDULE_COSINE    ? SCHEDULE_COSINE
+                  : kind == SCHEDULE_INVERSE ? SCHEDULE_INVERSE
+                                             : SCHEDULE_CONSTANT;
+    return ERR_OK;
+}
+
+bool recipe_begins(const char *name, const char *beginning)
+{
+    size_t n = strlen(beginning);
+    return strncmp(name, beginning, n) == 0 && (!name[n] || name[n] == '.');
+}
+
+static enum err_code read_train(struct recipe_phase *p, const struct json *j,
+                                const struct params *params, const char *where,
+                                struct err *e)
+{
+    size_t n = json_count(j);
+    if (!j)
+        return ERR_OK;
+    if (!json_is_array(j) || n < 1 || n > RECIPE_MAX_NAMES)
+        return err_set(e, ERR_INVALID,
+                       "%s.train: must be an array of 1 to %d beginnings of "
+                       "parameters' names",
+                       where, RECIPE_MAX_NAMES);
+    for (size_t i = 0; i < n; i++) {
+        const struct json *name = json_at(j, i);
+        size_t found = 0;
+        if (!json_is_text(name))
+            return err_set(e, ERR_INVALID, "%s.train[%zu]: must be a text",
+                           where, i);
+        p->train[i] = json_text(name);
+        while (found < params->n &&
+               !recipe_begins(params->list[found].name, p->train[i]))
+            found++;
+        if (found == params->n)
+            return err_set(e, ERR_INVALID,
+                           "%s.train[%zu]: no parameter's name begins with "
+                           "\"%s\"",
+                           where, i, p->train[i]);
+    }
+    return ERR_OK;
+}
+
+/* What early stopping may ask for depends on what there is to measure. */
+static enum err_code read_stopping(struct recipe_phase *p,
+                                   const struct recipe *r, const struct json *j,
+                                   const char *where, struct err *e)
+{
+    static const char *const measures[] = {"loss", "error", NULL};
+    int measure = p->measure == RECIPE_ERROR;
+    if (json_get_size(j, where, "patience", 0, MAX_EPOCHS, &p->patience, e) ||
+        read_choice(j, where, "measure", measures, &measure, e))
+        return e->code;
+    p->measure = measure == 1 ? RECIPE_ERROR : RECIPE_LOSS;
+    if (p->patience > 0 && r->validation_rows == 0)
+        return err_set(e, ERR_INVALID,
+                       "%s.patience: must be 0 where \"validation\" is 0",
+                       where);
+    if (p->measure == RECIPE_ERROR && !r->classifies)
+        return err_set(e, ERR_INVALID,
+                       "%s.measure: \"error\" needs a model with a classifier",
+                       where);
+    return ERR_OK;
+}
+
+static enum err_code read_phase(struct recipe_phase *p, const struct recipe *r,
+                                const struct json *j,
+                                const struct params *params, const char *where,
+                                struct err *e)
+{
+    static const char *const known[] = {"name",      "epochs",   "weights",
+                                        "optimiser", "schedule", "train",
+                                        "patience",  "measure",  NULL};
+    const struct json *weights = NULL, *optimiser = NULL, *schedule = NULL;
+    char inside[64];
+    if (!json_is_object(j))
+        return err_set(e, ERR_INVALID, "%s: must be an object", where);
+    p->name = "training";
+    if (json_only(j, where, known, e) ||
+        json_get_text(j, where, "name", &p->name, e) ||
+        json_get_size(j, where, "epochs", 1, MAX_EPOCHS, &p->epochs, e) ||
+        recipe_get_object(j, where, "weights", &weights, e) ||
+        recipe_get_object(j, where, "optimiser", &optimiser, e) ||
+        recipe_get_object(j, where, "schedule", &schedule, e))
+        return e->code;
+    if (p->epochs == 0 || !weights || !optimiser)
+        return err_set(e, ERR_INVALID, "%s.%s: missing", where,
+                       p->epochs == 0 ? "epochs"
+                       : !weights     ? "weights"
+                                      : "optimiser");
+    snprintf(inside, sizeof inside, "%s.weights", where);
+    if (read_weights(p, r, weights, inside, e))
+        return e->code;
+    snprintf(inside, sizeof inside, "%s.optimiser", where);
+    if (read_optimiser(&p->optimiser, optimiser, inside, e))
+        return e->code;
+    snprintf(inside, sizeof inside, "%s.schedule", where);
+    if (schedule && read_schedule(p, schedule, inside, e))
+        return e->code;
+    if (read_train(p, json_get(j, "train"), params, where, e))
+        return e->code;
+    return read_stopping(p, r, j, where, e);
+}
+
+enum err_code recipe_read_phases(struct recipe *r, const struct json *j,
+                                 const struct params *params, struct err *e)
+{
+    size_t n = json_count(j);
+    if (!json_is_array(j) || n < 1 || n > RECIPE_MAX_PHASES)
+        return err_set(e, ERR_INVALID,
+                       "phases: must be an array of 1 to %d phases",
+                       RECIPE_MAX_PHASES);
+    for (r->n_phases = 0; r->n_phases < n; r->n_phases++) {
+        char where[32];
+        snprintf(where, sizeof where, "phases[%zu]", r->n_phases);
+        if (read_phase(&r->phases[r->n_phases], r, json_at(j, r->n_phases),
+                       params, where, e))
+            return e->code;
+    }
+    return ERR_OK;
+}

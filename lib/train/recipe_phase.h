@@ -1,0 +1,23 @@
+/* Phases of a recipe: the part of the reader that knows weights, optimisers,
+ * schedules and stopping. Used by recipe.c only.
+ */
+#ifndef SPARSED_TRAIN_RECIPE_PHASE_H
+#define SPARSED_TRAIN_RECIPE_PHASE_H
+
+#include "lib/train/recipe.h"
+
+/* Fills r->phases from the array j; `params` is the model's table, which names
+ * in "train" must fit. ERR_INVALID naming the member. */
+enum err_code recipe_read_phases(struct recipe *r, const struct json *j,
+                                 const struct params *params, struct err *e)
+    ERR_CHECKED;
+
+/* The member `key` of j as an object, or NULL if it is absent. */
+enum err_code recipe_get_object(const struct json *j, const char *where,
+                                const char *key, const struct json **out,
+                                struct err *e) ERR_CHECKED;
+
+/* Whether the name begins so, up to its end or a dot. */
+bool recipe_begins(const char *name, const char *beginning);
+
+#endif

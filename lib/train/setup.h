@@ -1,0 +1,20 @@
+/* Setup: the model that a recipe makes for a data set, before the first step.
+ */
+#ifndef SPARSED_TRAIN_SETUP_H
+#define SPARSED_TRAIN_SETUP_H
+
+#include "lib/model/model.h"
+#include "lib/train/rows.h"
+
+/* The recipe's composition with its rates and bounds, and zeros for values.
+ * NULL: ERR_SHAPE if the data does not suit it, which is checked here in
+ * whole. */
+struct model *setup_model(const struct recipe *r, const struct dataset *d,
+                          const struct rows *rows, struct err *e);
+
+/* Starting values, which may lean on some training rows. */
+enum err_code setup_start(struct model *m, const struct recipe *r,
+                          const struct dataset *d, const struct rows *rows,
+                          uint64_t seed, struct err *e) ERR_CHECKED;
+
+#endif

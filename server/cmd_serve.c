@@ -1,0 +1,60 @@
+/* sparsed serve: the daemon, from its settings to its last reply.
+ */
+#include "lib/base/log.h"
+#include "server/app.h"
+#include "server/command.h"
+#include "server/config.h"
+#include "server/signals.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+static int serve(const struct config *config)
+{
+    struct err e;
+
+    if (signals_start(&e) != ERR_OK)
+        return command_fail(&command_serve, &e);
+    struct app *app = app_start(config, &e);
+    if (app == NULL)
+        return command_fail(&command_serve, &e);
+    printf("listening on %s\n", app_url(app));
+    fflush(stdout);
+    app_accept(app);
+    int number = signals_wait();
+    log_event(LOG_INFO, "server", "signal", "number=%d", number);
+    if (!app_drain(app))
+        _exit(COMMAND_DONE); /* threads still work: there is no orderly end */
+    app_free(app);
+    return COMMAND_DONE;
+}
+
+static int run(int argc, char **argv)
+{
+    struct config config = {.file = NULL};
+    struct err e;
+    int result;
+
+    if (config_load(&config, argc, argv, environ, &e) != ERR_OK) {
+        result = e.code == ERR_INVALID ? command_refuse(&command_serve, e.msg)
+                                       : command_fail(&command_serve, &e);
+    } else if (config.print_config) {
+        config_print(stdout, &config);
+        result = COMMAND_DONE;
+    } else {
+        log_init((enum log_level)config.log_level,
+                 (enum log_format)config.log_format);
+        result = serve(&config);
+    }
+    config_fini(&config);
+    return result;
+}
+
+const struct command command_serve = {
+    .name = "serve",
+    .usage = "[--listen ADDR:PORT] [--models DIR] [SETTINGS]",
+    .help = "the daemon: answers over HTTP with the models of a folder",
+    .run = run,
+    .starts_itself = true,
+    .settings = config_settings,
+};

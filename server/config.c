@@ -1,0 +1,235 @@
+/* Config: the one table of settings, and its four sources.
+ */
+#include "server/config.h"
+
+#include "api/api.h"
+#include "lib/base/log.h"
+#include "lib/base/team.h"
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#define MAX_FILE_BYTES ((size_t)1 << 20)
+#define DAY 86400.0
+
+static const char *const log_levels[] = {"error", "warn", "info", "debug",
+                                         NULL};
+static const char *const log_formats[] = {"text", "json", NULL};
+
+#define MEMBER(m) offsetof(struct config, m)
+
+const struct setting config_settings[] = {
+    {"listen", SETTING_TEXT, MEMBER(listen), 0, 0, "127.0.0.1:8080",
+     "ADDR:PORT", "where to listen; port 0 picks one", NULL},
+    {"models", SETTING_TEXT, MEMBER(models), 0, 0, "models", "DIR",
+     "folder of models, DIR/NAME/VERSION/model.safetensors", NULL},
+    {"allow-missing-models", SETTING_FLAG, MEMBER(allow_missing_models), 0, 0,
+     "false", NULL, "be ready without a model that cannot be loaded", NULL},
+    {"data-dir", SETTING_TEXT, MEMBER(data_dir), 0, 0, NULL, "DIR",
+     "what is written while serving ($XDG_STATE_HOME/sparsed)", NULL},
+    {"config", SETTING_TEXT, MEMBER(file), 0, 0, NULL, "FILE",
+     "JSON file of settings; flags and environment win", NULL},
+    {"print-config", SETTING_FLAG, MEMBER(print_config), 0, 0, "false", NULL,
+     "print the settings as such a file, and stop", NULL},
+    {"threads", SETTING_COUNT, MEMBER(threads), 0, 256, "0", "N",
+     "threads that answer; 0: one a processor", NULL},
+    {"workers", SETTING_COUNT, MEMBER(workers), 0, 256, "0", "N",
+     "threads for slow requests; 0: one a processor", NULL},
+    {"queue", SETTING_COUNT, MEMBER(queue), 1, 65536, "64", "N",
+     "slow requests that may wait; more get 503", NULL},
+    {"max-connections", SETTING_COUNT, MEMBER(max_connections), 1, 65536,
+     "1024", "N", "connections at once; more wait to be accepted", NULL},
+    {"max-body", SETTING_BYTES, MEMBER(max_body), 1024,
+     (double)API_MAX_BODY_BYTES, "64MiB", "BYTES",
+     "longest body of a request; a longer one gets 413", NULL},
+    {"max-held", SETTING_BYTES, MEMBER(max_held), 1 << 20, 1ull << 40, "512MiB",
+     "BYTES", "bodies and replies held at once; over it 503", NULL},
+    {"timeout", SETTING_SECONDS, MEMBER(timeout), 1, DAY, "75", "SECONDS",
+     "a connection without traffic is closed", NULL},
+    {"request-timeout", SETTING_SECONDS, MEMBER(request_timeout), 0.1, DAY,
+     "60", "SECONDS", "a request must be received within", NULL},
+    {"deadline", SETTING_SECONDS, MEMBER(deadline), 0.01, DAY, "30", "SECONDS",
+     "a slow request must be begun within, or gets 503", NULL},
+    {"drain", SETTING_SECONDS, MEMBER(drain), 0, 3600, "0", "SECONDS",
+     "go on accepting after SIGTERM, with readyz at 503", NULL},
+    {"stop-timeout", SETTING_SECONDS, MEMBER(stop_timeout), 0, 3600, "25",
+     "SECONDS", "then cut what is not answered yet", NULL},
+    {"log-level", SETTING_CHOICE, MEMBER(log_level), 0, 0, "info", "LEVEL",
+     "how much to log", log_levels},
+    {"log-format", SETTING_CHOICE, MEMBER(log_format), 0, 0, "text", "FORMAT",
+     "how to log", log_formats},
+    {NULL, SETTING_FLAG, 0, 0, 0, NULL, NULL, NULL, NULL},
+};
+
+/* SPARSED_MAX_BODY -> max-body; NULL if it is no setting. */
+static const struct setting *find_variable(const char *variable)
+{
+    static const char prefix[] = "SPARSED_";
+    char name[64];
+    size_t n = 0;
+
+    if (strncmp(variable, prefix, sizeof prefix - 1) != 0)
+        return NULL;
+    for (const char *c = variable + sizeof prefix - 1; *c != '='; c++) {
+        if (*c == 0 || n == sizeof name)
+            return NULL;
+        bool capital = *c >= 'A' && *c <= 'Z';
+        name[n++] = *c == '_' ? '-' : capital ? (char)(*c - 'A' + 'a') : *c;
+    }
+    return setting_find(config_settings, name, n);
+}
+
+static enum err_code read_environment(struct config *c,
+                                      char *const *environment, struct err *e)
+{
+    for (; *environment != NULL; environment++) {
+        const char *variable = *environment;
+        const struct setting *s = find_variable(variable);
+        char source[64];
+        if (s == NULL)
+            continue;
+        const char *equals = strchr(variable, '=');
+        snprintf(source, sizeof source, "%.*s", (int)(equals - variable),
+                 variable);
+        if (setting_read(s, c, equals + 1, source, e) != ERR_OK)
+            return e->code;
+    }
+    return ERR_OK;
+}
+
+static enum err_code read_member(struct config *c, const struct json *member,
+                                 struct err *e)
+{
+    const char *key = json_key(member);
+    const struct setting *s = setting_find(config_settings, key, strlen(key));
+    char number[32];
+    const char *text;
+
+    if (s == NULL || s->offset == MEMBER(file) ||
+        s->offset == MEMBER(print_config))
+        return err_set(e, ERR_INVALID, "there is no setting '%.40s'", key);
+    if (json_is_text(member)) {
+        text = json_text(member);
+    } else if (json_is_bool(member)) {
+        text = json_bool(member) ? "true" : "false";
+    } else if (json_is_number(member) && s->type != SETTING_TEXT) {
+        snprintf(number, sizeof number, "%.17g", json_number(member));
+        text = number;
+    } else {
+        return err_set(e, ERR_INVALID, "%s: wrong type", key);
+    }
+    return setting_read(s, c, text, key, e);
+}
+
+static enum err_code read_file(struct config *c, struct err *e)
+{
+    c->json = json_parse_file(c->file, MAX_FILE_BYTES, e);
+    if (c->json == NULL)
+        return e->code;
+    if (!json_is_object(c->json))
+        return err_set(e, ERR_INVALID, "%s: not a JSON object", c->file);
+    for (const struct json *m = json_first(c->json); m != NULL;
+         m = json_next(m)) {
+        if (!json_is_null(m) && read_member(c, m, e) != ERR_OK)
+            return err_wrap(e, "%s", c->file);
+    }
+    return ERR_OK;
+}
+
+static const char *variable(char *const *environment, const char *name)
+{
+    size_t length = strlen(name);
+
+    for (; *environment != NULL; environment++) {
+        if (strncmp(*environment, name, length) == 0 &&
+            (*environment)[length] == '=' && (*environment)[length + 1] != 0)
+            return *environment + length + 1;
+    }
+    return NULL;
+}
+
+static void choose_data_dir(struct config *c, char *const *environment)
+{
+    const char *state = variable(environment, "XDG_STATE_HOME");
+    const char *home = variable(environment, "HOME");
+
+    if (state != NULL)
+        snprintf(c->data_room, sizeof c->data_room, "%s/sparsed", state);
+    else
+        snprintf(c->data_room, sizeof c->data_room, "%s/.local/state/sparsed",
+                 home != NULL ? home : "");
+    c->data_dir = c->data_room;
+}
+
+enum err_code config_load(struct config *c, int argc, char **argv,
+                          char *const *environment, struct err *e)
+{
+    /* The file's name comes from flag or environment, and they win over what
+     * the file says: so they are read twice. */
+    settings_standard(config_settings, c);
+    for (int round = 0; round < 2; round++) {
+        if (read_environment(c, environment, e) != ERR_OK ||
+            settings_read_flags(config_settings, c, argc, argv, NULL, NULL, 0,
+                                e) != ERR_OK)
+            return e->code;
+        if (c->file == NULL)
+            break;
+        if (round == 0 && read_file(c, e) != ERR_OK)
+            return e->code;
+    }
+    if (c->data_dir == NULL)
+        choose_data_dir(c, environment);
+    if (c->threads == 0)
+        c->threads = team_processors();
+    if (c->workers == 0)
+        c->workers = team_processors();
+    return ERR_OK;
+}
+
+void config_fini(struct config *c)
+{
+    json_free(c->json);
+    c->json = NULL;
+}
+
+static struct json *value_of(const struct setting *s, const struct config *c)
+{
+    const void *member = (const char *)c + s->offset;
+
+    switch (s->type) {
+    case SETTING_TEXT:
+        return json_new_text(*(const char *const *)member);
+    case SETTING_FLAG:
+        return json_new_bool(*(const bool *)member);
+    case SETTING_COUNT:
+    case SETTING_BYTES:
+        return json_new_number((double)*(const size_t *)member);
+    case SETTING_SECONDS:
+        return json_new_number((double)*(const usec *)member / 1e6);
+    case SETTING_CHOICE:
+        return json_new_text(s->choices[*(const int *)member]);
+    }
+    return NULL;
+}
+
+void config_print(FILE *out, const struct config *c)
+{
+    const char *before = "{\n  ";
+
+    for (const struct setting *s = config_settings; s->name != NULL; s++) {
+        struct buf text;
+        if (s->offset == MEMBER(file) || s->offset == MEMBER(print_config))
+            continue;
+        buf_init(&text, 16384);
+        struct json *value = value_of(s, c);
+        buf_json_text(&text, s->name);
+        buf_text(&text, ": ");
+        json_print(&text, value);
+        json_free(value);
+        fprintf(out, "%s%s", before, text.data);
+        buf_fini(&text);
+        before = ",\n  ";
+    }
+    fputs("\n}\n", out);
+}

@@ -1,0 +1,356 @@
+/* Exchange: framing checks that the HTTP library leaves out, limits on what a
+ * request may hold, and the call of the api.
+ */
+#include "server/exchange.h"
+
+#include "lib/base/log.h"
+#include "lib/base/mem.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+/* Bodies up to here are read into one block of the right size. */
+#define SMALL_BODY ((size_t)64 * 1024)
+/* A refused body up to here is read to its end, so that the connection can be
+ * used again; more would be work for nothing. */
+#define SWALLOW_BODY ((uint64_t)1 << 20)
+/* Memory that an exchange keeps for the next request. */
+#define KEEP_BYTES ((size_t)256 * 1024)
+
+#define STATUS_CLIENT_GONE 499 /* in the log only */
+
+void exchange_init(struct exchange *x, struct exchange_rules *rules)
+{
+    x->rules = rules;
+    arena_init(&x->memory, API_MAX_REQUEST_BYTES);
+    buf_init(&x->body, rules->max_body);
+    api_response_init(&x->response);
+}
+
+void exchange_fini(struct exchange *x)
+{
+    api_response_fini(&x->response);
+    buf_fini(&x->body);
+    arena_fini(&x->memory);
+}
+
+/* ---- what all exchanges hold together ---- */
+
+/* false, and nothing taken, if that would be over the limit. */
+static bool hold(struct exchange *x, size_t bytes)
+{
+    size_t before = atomic_fetch_add(&x->rules->held, bytes);
+
+    if (before + bytes > x->rules->max_held) {
+        atomic_fetch_sub(&x->rules->held, bytes);
+        return false;
+    }
+    x->held += bytes;
+    return true;
+}
+
+/* A reply that is made already counts, but is not refused. */
+static void hold_reply(struct exchange *x)
+{
+    atomic_fetch_add(&x->rules->held, x->response.body.room);
+    x->held += x->response.body.room;
+}
+
+static void release(struct exchange *x)
+{
+    if (x->held > 0)
+        atomic_fetch_sub(&x->rules->held, x->held);
+    x->held = 0;
+}
+
+/* Empties what only the request needed; small blocks stay for the next. */
+static void forget_request(struct exchange *x)
+{
+    if (x->body.room > SMALL_BODY + 1)
+        buf_fini(&x->body);
+    else
+        buf_reset(&x->body);
+    release(x);
+}
+
+/* ---- headers ---- */
+
+/* An absolute target ("http://host/path", RFC 9112 3.2.2) is cut to its
+ * path. */
+static const char *skip_authority(const char *target)
+{
+    if (strncasecmp(target, "http://", 7) != 0)
+        return target;
+    const char *path = target + 7 + strcspn(target + 7, "/?");
+    return *path == '/' ? path : "/";
+}
+
+bool exchange_begin(struct exchange *x, const char *target)
+{
+    const char *path = skip_authority(target);
+    char *copy = arena_text(&x->memory, path, strlen(path));
+
+    if (copy == NULL)
+        return false;
+    char *query = strchr(copy, '?');
+    if (query != NULL)
+        *query++ = 0;
+    x->begun = clock_now();
+    x->request = (struct api_request){
+        .method = "GET",
+        .target = copy,
+        .query = query != NULL ? query : "",
+        .id = x->id,
+        .body = "",
+        .memory = &x->memory,
+    };
+    x->frame = (struct exchange_frame){.lengths = 0};
+    x->swallowed = 0;
+    x->decided = false;
+    x->answered = false;
+    x->id[0] = 0;
+    return true;
+}
+
+static bool is_token(const char *text, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        unsigned char c = (unsigned char)text[i];
+        if (c <= ' ' || c >= 0x7F || strchr("\"(),/:;<=>?@[\\]{}", c) != NULL)
+            return false;
+    }
+    return length > 0;
+}
+
+static bool is_length(const char *text, uint64_t *length)
+{
+    *length = 0;
+    if (*text == 0)
+        return false;
+    for (; *text != 0; text++) {
+        if (*text < '0' || *text > '9' || *length > UINT64_MAX / 10 - 1)
+            return false;
+        *length = 10 * *length + (uint64_t)(*text - '0');
+    }
+    return true;
+}
+
+static void take_id(struct exchange *x, const char *value, size_t length)
+{
+    if (length == 0 || length >= sizeof x->id)
+        return;
+    for (size_t i = 0; i < length; i++) {
+        if (value[i] < ' ' || value[i] > '~')
+            return;
+    }
+    memcpy(x->id, value, length + 1);
+}
+
+void exchange_header(struct exchange *x, const char *name, size_t name_length,
+                     const char *value, size_t value_length)
+{
+    struct exchange_frame *f = &x->frame;
+
+    if (!is_token(name, name_length)) {
+        f->flaw = "a header's name has a character that is not allowed";
+        return;
+    }
+    if (value == NULL)
+        value = "";
+    if (strcasecmp(name, "Host") == 0) {
+        f->hosts++;
+    } else if (strcasecmp(name, "Content-Length") == 0) {
+        f->lengths++;
+        if (!is_length(value, &f->length))
+            f->flaw = "Content-Length is not a number";
+    } else if (strcasecmp(name, "Transfer-Encoding") == 0) {
+        f->codings++;
+        f->chunked = strcasecmp(value, "chunked") == 0;
+    } else if (strcasecmp(name, "Expect") == 0) {
+        f->expects = true;
+    } else if (strcasecmp(name, "X-Request-Id") == 0) {
+        take_id(x, value, value_length);
+    } else if (strcasecmp(name, "Content-Type") == 0) {
+        x->request.content_type = value;
+    } else if (strcasecmp(name, "Accept") == 0) {
+        x->request.accept = value;
+    } else if (strcasecmp(name, "If-None-Match") == 0) {
+        x->request.if_none_match = value;
+    }
+}
+
+/* Ids of one process never repeat: the mixing (splitmix64) is a bijection. */
+static void make_id(struct exchange *x)
+{
+    uint64_t z = x->rules->seed +
+                 atomic_fetch_add(&x->rules->n, 1) * 0x9E3779B97F4A7C15u;
+
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+    z ^= z >> 31;
+    for (int i = 0; i < 16; i++) {
+        x->id[i] = "0123456789abcdef"[z >> 60];
+        z <<= 4;
+    }
+    x->id[16] = 0;
+}
+
+/* What makes it unsafe to say where the request ends, or NULL (RFC 9112 6). */
+static const char *find_flaw(const struct exchange_frame *f,
+                             const char *version, int *status)
+{
+    *status = 400;
+    if (f->flaw != NULL)
+        return f->flaw;
+    if (f->hosts > 1 || (f->hosts == 0 && strcmp(version, "HTTP/1.0") != 0))
+        return "the header Host must be there once";
+    if (f->lengths > 1)
+        return "the header Content-Length must be there once";
+    if (f->lengths > 0 && f->codings > 0)
+        return "Content-Length and Transfer-Encoding exclude each other";
+    if (f->codings > 1 || (f->codings == 1 && !f->chunked)) {
+        *status = 501;
+        return "the only Transfer-Encoding known is chunked";
+    }
+    return NULL;
+}
+
+void exchange_refuse(struct exchange *x, int status, const char *detail)
+{
+    api_refuse(&x->request, status, detail, &x->response);
+    x->answered = true;
+}
+
+static void refuse_length(struct exchange *x)
+{
+    char detail[100];
+
+    snprintf(detail, sizeof detail,
+             "the body is longer than %zu bytes (--max-body)",
+             x->rules->max_body);
+    exchange_refuse(x, 413, detail);
+}
+
+static void refuse_held(struct exchange *x)
+{
+    exchange_refuse(x, 503, "the server holds as many bodies as it may now");
+}
+
+enum exchange_verdict exchange_decide(struct exchange *x, const char *method,
+                                      const char *version)
+{
+    const struct exchange_frame *f = &x->frame;
+    int status;
+
+    x->decided = true;
+    x->method = method;
+    x->request.method = strcmp(method, "HEAD") == 0 ? "GET" : method;
+    if (x->id[0] == 0)
+        make_id(x);
+    const char *flaw = find_flaw(f, version, &status);
+    if (flaw != NULL) {
+        exchange_refuse(x, status, flaw);
+        return EXCHANGE_ANSWER;
+    }
+    if (!f->chunked && f->length == 0)
+        return EXCHANGE_GO_ON;
+    if (api_refuse_early(x->rules->api, &x->request, (size_t)f->length,
+                         &x->response))
+        x->answered = true;
+    else if (f->length > x->rules->max_body)
+        refuse_length(x);
+    else if (f->length > 0 && f->length <= SMALL_BODY &&
+             (!hold(x, (size_t)f->length) ||
+              buf_reserve(&x->body, (size_t)f->length) == NULL))
+        refuse_held(x);
+    if (!x->answered)
+        return EXCHANGE_GO_ON;
+    if (f->chunked || f->expects || f->length > SWALLOW_BODY)
+        return EXCHANGE_ANSWER;
+    return EXCHANGE_SWALLOW;
+}
+
+/* ---- body ---- */
+
+/* Counts what the body is about to grow by; false if that is too much. */
+static bool hold_growth(struct exchange *x, size_t length)
+{
+    size_t need = x->body.length + length;
+
+    if (need <= x->held)
+        return true;
+    /* As buf grows: by doubling, up to its maximum. */
+    size_t room = 2 * x->held > need ? 2 * x->held : need;
+    if (room > x->rules->max_body)
+        room = x->rules->max_body;
+    return hold(x, room - x->held);
+}
+
+bool exchange_body(struct exchange *x, const char *bytes, size_t length)
+{
+    if (!x->answered) {
+        if (length > x->rules->max_body - x->body.length)
+            refuse_length(x);
+        else if (!hold_growth(x, length))
+            refuse_held(x);
+        else
+            buf_add(&x->body, bytes, length);
+        if (buf_failed(&x->body))
+            refuse_held(x);
+        if (!x->answered) {
+            x->request.body = x->body.data;
+            x->request.body_length = x->body.length;
+            return true;
+        }
+        forget_request(x);
+    }
+    x->swallowed += length;
+    return x->swallowed <= x->rules->max_body;
+}
+
+/* ---- reply ---- */
+
+bool exchange_is_slow(const struct exchange *x)
+{
+    return !x->answered && api_is_slow(&x->request);
+}
+
+void exchange_run(struct exchange *x)
+{
+    if (!x->answered) {
+        api_handle(x->rules->api, &x->request, &x->response);
+        x->answered = true;
+    }
+    forget_request(x);
+    hold_reply(x);
+}
+
+static void write_log(const struct exchange *x, bool sent)
+{
+    char path[512];
+    char id[2 * API_ID_BYTES];
+
+    if (!x->decided || !log_enabled(LOG_INFO))
+        return;
+    log_event(LOG_INFO, "http", "request",
+              "id=%s method=%.16s path=%s status=%d us=%lld bytes=%zu",
+              log_quote(id, sizeof id, x->id), x->method,
+              log_quote(path, sizeof path, x->request.target),
+              sent ? x->response.status : STATUS_CLIENT_GONE,
+              (long long)(clock_now() - x->begun),
+              x->response.fixed != NULL ? x->response.fixed_length
+                                        : x->response.body.length);
+}
+
+void exchange_end(struct exchange *x, bool sent)
+{
+    write_log(x, sent);
+    forget_request(x);
+    api_response_fini(&x->response);
+    api_response_init(&x->response);
+    if (x->memory.used_bytes > KEEP_BYTES)
+        arena_fini(&x->memory);
+    else
+        arena_reset(&x->memory);
+}

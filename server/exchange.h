@@ -1,0 +1,94 @@
+/* Exchange: one request and its reply, from the request line to the line in
+ * the log; knows no socket.
+ *
+ * The server tells it the target, the headers and the body piece by piece, and
+ * asks what to do. Its memory is used again for the next request. One thread
+ * at a time: a poller, or the executor while the connection is suspended.
+ */
+#ifndef SPARSED_SERVER_EXCHANGE_H
+#define SPARSED_SERVER_EXCHANGE_H
+
+#include "api/api.h"
+#include "lib/base/clock.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What all exchanges of a server share. */
+struct exchange_rules {
+    struct api *api;
+    size_t max_body;
+    size_t max_held;
+    atomic_size_t held;     /* bytes of bodies and replies, all connections */
+    atomic_uint_fast64_t n; /* request ids made */
+    uint64_t seed;          /* what ids begin from */
+};
+
+/* The request's frame, from its headers. */
+struct exchange_frame {
+    size_t hosts, lengths, codings;
+    uint64_t length;  /* Content-Length */
+    bool chunked;     /* Transfer-Encoding is exactly that */
+    bool expects;     /* Expect is there: the client waits with its body */
+    const char *flaw; /* of a header's form, or NULL */
+};
+
+struct exchange {
+    struct exchange_rules *rules;
+    struct api_request request;
+    struct api_response response;
+    struct arena memory;
+    struct buf body;
+    size_t held; /* what of rules->held is this one's */
+    struct exchange_frame frame;
+    uint64_t swallowed; /* body bytes thrown away after a refusal */
+    bool decided;       /* all headers are known */
+    bool answered;      /* response is filled */
+    const char *method; /* as sent: HEAD is GET in the request */
+    char id[API_ID_BYTES];
+    usec begun;
+};
+
+/* A zeroed exchange becomes usable; ended by exchange_fini. */
+void exchange_init(struct exchange *x, struct exchange_rules *rules);
+void exchange_fini(struct exchange *x);
+
+/* A new request with its raw target ("/a/b?c=d", copied); false: out of
+ * memory. */
+bool exchange_begin(struct exchange *x, const char *target);
+
+/* One header; `value` must live until exchange_end. */
+void exchange_header(struct exchange *x, const char *name, size_t name_length,
+                     const char *value, size_t value_length);
+
+enum exchange_verdict {
+    EXCHANGE_GO_ON,  /* read the body, if any, then exchange_run */
+    EXCHANGE_ANSWER, /* send the response now, and close */
+    EXCHANGE_SWALLOW /* read the body to its end, then send the response */
+};
+
+/* After the last header, before the body. method lives until exchange_end;
+ * version is "HTTP/1.1". */
+enum exchange_verdict exchange_decide(struct exchange *x, const char *method,
+                                      const char *version);
+
+/* A piece of the body. Over a limit the response is filled and the rest is
+ * thrown away; false when too much has been: close the connection. */
+bool exchange_body(struct exchange *x, const char *bytes, size_t length);
+
+/* Whether the whole request belongs to the executor. */
+bool exchange_is_slow(const struct exchange *x);
+
+/* Fills the response, unless it is already. */
+void exchange_run(struct exchange *x);
+
+/* Fills the response with a refusal, see api_refuse. */
+void exchange_refuse(struct exchange *x, int status, const char *detail);
+
+/* The reply has left, or never will (`sent` false): logs the request, if its
+ * headers came at all, and forgets it. */
+void exchange_end(struct exchange *x, bool sent);
+
+#endif

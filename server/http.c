@@ -1,0 +1,243 @@
+/* HTTP over libmicrohttpd 0.9.75.
+ *
+ * Easy to get wrong: a reply queued in the first call of the access handler
+ * closes the connection, so that is done to refuse uploads only; the callback
+ * for the target runs before the handler, and the one for the end only if the
+ * handler ran; a suspended connection neither times out nor sees its client
+ * go.
+ */
+#include "server/http.h"
+
+#include "lib/base/log.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <microhttpd.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+/* A connection's headers and its reply's share this; more gets 431. It is
+ * cleared after every reply, so more would cost time. */
+#define CONNECTION_BYTES ((size_t)16 * 1024)
+
+static void on_connection(void *arg, struct MHD_Connection *mhd, void **context,
+                          enum MHD_ConnectionNotificationCode code)
+{
+    struct lane *lane = arg;
+
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        int fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)
+                     ->connect_fd;
+        lane->n++;
+        lane->n_begun++;
+        /* NULL: on_target and on_request close it. */
+        *context = connection_new(lane, mhd, fd);
+    } else {
+        lane->n--;
+        connection_free(*context);
+        *context = NULL;
+        lane->rules->gone(lane->rules->gone_arg);
+    }
+}
+
+/* ---- one request, in the order of the callbacks ---- */
+
+static void *on_target(void *arg, const char *target,
+                       struct MHD_Connection *mhd)
+{
+    struct connection *c =
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT)
+            ->socket_context;
+
+    (void)arg;
+    return c != NULL && connection_begin(c, target) ? c : NULL;
+}
+
+static enum MHD_Result on_header(void *arg, enum MHD_ValueKind kind,
+                                 const char *name, size_t name_length,
+                                 const char *value, size_t value_length)
+{
+    (void)kind;
+    exchange_header(arg, name, name_length, value, value_length);
+    return MHD_YES;
+}
+
+/* The bytes live until on_completed. */
+static struct MHD_Response *make_response(const struct api_response *r)
+{
+    const void *bytes = r->fixed != NULL ? r->fixed : r->body.data;
+    size_t length = r->fixed != NULL ? r->fixed_length : r->body.length;
+
+    /* The library wants them without const, and does not write. */
+    return MHD_create_response_from_buffer(length, (void *)(uintptr_t)bytes,
+                                           MHD_RESPMEM_PERSISTENT);
+}
+
+static enum MHD_Result reply(struct connection *c)
+{
+    const struct exchange *x = &c->visit->exchange;
+    const struct api_response *r = &x->response;
+    struct MHD_Response *m = make_response(r);
+
+    if (m == NULL)
+        return MHD_NO;
+    MHD_add_response_header(m, "X-Request-Id", x->id);
+    MHD_add_response_header(m, "X-Content-Type-Options", "nosniff");
+    if (r->content_type != NULL)
+        MHD_add_response_header(m, "Content-Type", r->content_type);
+    for (size_t i = 0; i < r->n_headers; i++)
+        MHD_add_response_header(m, r->headers[i].name, r->headers[i].value);
+    if (c->lane->draining)
+        MHD_add_response_header(m, "Connection", "close");
+    connection_replies(c);
+    enum MHD_Result result = MHD_queue_response(c->mhd, (unsigned)r->status, m);
+    MHD_destroy_response(m);
+    return result;
+}
+
+static enum MHD_Result begin(struct connection *c, const char *method,
+                             const char *version)
+{
+    struct exchange *x = &c->visit->exchange;
+
+    MHD_get_connection_values_n(c->mhd, MHD_HEADER_KIND, on_header, x);
+    if (exchange_decide(x, method, version) != EXCHANGE_ANSWER)
+        return MHD_YES;
+    if (x->frame.chunked || x->frame.length > 0)
+        c->linger_fd = fcntl(c->fd, F_DUPFD_CLOEXEC, 0);
+    return reply(c);
+}
+
+static enum MHD_Result on_request(void *arg, struct MHD_Connection *mhd,
+                                  const char *url, const char *method,
+                                  const char *version, const char *body,
+                                  size_t *body_length, void **context)
+{
+    struct connection *c = *context;
+
+    (void)arg;
+    (void)url;
+    if (c == NULL)
+        return MHD_NO; /* out of memory */
+    struct exchange *x = &c->visit->exchange;
+    if (!x->decided)
+        return begin(c, method, version);
+    if (*body_length > 0) {
+        bool ok = exchange_body(x, body, *body_length);
+        *body_length = 0;
+        return ok ? MHD_YES : MHD_NO;
+    }
+    if (connection_work(c))
+        return reply(c);
+    /* The answer comes back to this thread, so not before this. */
+    MHD_suspend_connection(mhd);
+    return MHD_YES;
+}
+
+static void on_completed(void *arg, struct MHD_Connection *mhd, void **context,
+                         enum MHD_RequestTerminationCode code)
+{
+    struct connection *c = *context;
+
+    (void)arg;
+    (void)mhd;
+    if (c != NULL)
+        connection_end(c, code == MHD_REQUEST_TERMINATED_COMPLETED_OK);
+    *context = NULL;
+}
+
+/* Targets stay as they were sent: the api decodes their segments. */
+static size_t unescape_nothing(void *arg, struct MHD_Connection *mhd,
+                               char *text)
+{
+    (void)arg;
+    (void)mhd;
+    return strlen(text);
+}
+
+__attribute__((format(printf, 2, 0))) static void
+log_message(void *arg, const char *format, va_list args)
+{
+    char message[256];
+    char quoted[600];
+
+    (void)arg;
+    if (!log_enabled(LOG_DEBUG))
+        return;
+    vsnprintf(message, sizeof message, format, args);
+    log_event(LOG_DEBUG, "http", "library", "text=%s",
+              log_quote(quoted, sizeof quoted, message));
+}
+
+/* ---- the daemon ---- */
+
+enum err_code http_start(struct lane *lane, struct err *e)
+{
+    const struct lane_rules *rules = lane->rules;
+    usec seconds = (rules->timeout + 999999) / 1000000;
+    /* The lanes count the connections of all: one daemon's share has no limit
+     * of its own. Those that are being closed count a little longer. */
+    unsigned limit = (unsigned)rules->max_connections + 1024;
+
+    lane->daemon = MHD_start_daemon(
+        MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME |
+            MHD_USE_ERROR_LOG,
+        0, NULL, NULL, on_request, lane, MHD_OPTION_EXTERNAL_LOGGER,
+        log_message, lane, MHD_OPTION_CONNECTION_LIMIT, limit,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_BYTES,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)seconds,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, lane,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, lane,
+        MHD_OPTION_URI_LOG_CALLBACK, on_target, lane,
+        MHD_OPTION_UNESCAPE_CALLBACK, unescape_nothing, lane, MHD_OPTION_END);
+    if (lane->daemon == NULL)
+        return err_set(e, ERR_INTERNAL, "libmicrohttpd does not start");
+    return ERR_OK;
+}
+
+void http_stop(struct lane *lane)
+{
+    if (lane->daemon != NULL)
+        MHD_stop_daemon(lane->daemon);
+    lane->daemon = NULL;
+}
+
+int http_fd(const struct lane *lane)
+{
+    return MHD_get_daemon_info(lane->daemon, MHD_DAEMON_INFO_EPOLL_FD)
+        ->epoll_fd;
+}
+
+int http_wait_ms(struct lane *lane)
+{
+    MHD_UNSIGNED_LONG_LONG ms;
+
+    if (MHD_get_timeout(lane->daemon, &ms) != MHD_YES)
+        return -1;
+    return ms > INT_MAX ? INT_MAX : (int)ms;
+}
+
+void http_run(struct lane *lane)
+{
+    MHD_run(lane->daemon);
+}
+
+bool http_add(struct lane *lane, int fd, const struct sockaddr_storage *peer,
+              socklen_t length)
+{
+    size_t before = lane->n_begun;
+
+    if (MHD_add_connection(lane->daemon, fd, (const struct sockaddr *)peer,
+                           length) == MHD_YES)
+        return true;
+    /* on_connection has been told of the end, if it was of the beginning. */
+    if (lane->n_begun == before)
+        lane->rules->gone(lane->rules->gone_arg);
+    return false;
+}
+
+void http_resume(struct connection *c)
+{
+    MHD_resume_connection(c->mhd);
+}

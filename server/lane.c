@@ -1,0 +1,340 @@
+/* Lane: connections in the order in which they became idle, and a look at
+ * their deadlines every second.
+ */
+#include "server/lane.h"
+
+#include "lib/base/log.h"
+#include "lib/base/mem.h"
+#include "server/http.h"
+
+#include <assert.h>
+#include <limits.h>
+#include <sys/socket.h>
+
+#define SECOND ((usec)1000000)
+#define SWEEP SECOND
+#define DRAIN_SWEEP (SECOND / 20)
+/* While stopping: how long a connection may be idle (a request may be on its
+ * way), or receive on. */
+#define DRAIN_IDLE (SECOND / 4)
+#define DRAIN_RECEIVE (5 * SECOND)
+/* When clients wait, so many that are idle so long are cut in each sweep. */
+#define CROWDED_IDLE SECOND
+#define CROWDED_CUTS 32
+/* A reply's client is given a second more for each so many bytes. */
+#define SLOWEST_BYTES_PER_SECOND 65536
+#define KEPT_VISITS 64
+
+/* ---- visits ---- */
+
+static struct visit *take_visit(struct lane *lane)
+{
+    struct visit *v = lane->unused;
+
+    if (v != NULL) {
+        lane->unused = v->next;
+        lane->n_unused--;
+        return v;
+    }
+    v = mem_array(1, sizeof *v);
+    if (v != NULL)
+        exchange_init(&v->exchange, &lane->rules->exchange);
+    return v;
+}
+
+static void free_visit(struct visit *v)
+{
+    exchange_fini(&v->exchange);
+    mem_free(v);
+}
+
+static void keep_visit(struct lane *lane, struct visit *v)
+{
+    if (lane->n_unused == KEPT_VISITS) {
+        free_visit(v);
+        return;
+    }
+    v->next = lane->unused;
+    lane->unused = v;
+    lane->n_unused++;
+}
+
+static void end_visit(struct connection *c, bool sent)
+{
+    if (c->visit == NULL)
+        return;
+    assert(!c->visit->away);
+    exchange_end(&c->visit->exchange, sent);
+    keep_visit(c->lane, c->visit);
+    c->visit = NULL;
+}
+
+/* ---- connections ---- */
+
+static void link_newest(struct connection *c)
+{
+    struct lane *lane = c->lane;
+
+    c->newer = NULL;
+    c->older = lane->newest;
+    if (lane->newest != NULL)
+        lane->newest->newer = c;
+    else
+        lane->oldest = c;
+    lane->newest = c;
+}
+
+static void unlink_one(struct connection *c)
+{
+    struct lane *lane = c->lane;
+
+    if (c->newer != NULL)
+        c->newer->older = c->older;
+    else
+        lane->newest = c->older;
+    if (c->older != NULL)
+        c->older->newer = c->newer;
+    else
+        lane->oldest = c->newer;
+}
+
+/* The library sees the first byte of a request and we do not: a client that
+ * sends byte by byte has both times to get to the end of its first line. */
+static void become_idle(struct connection *c)
+{
+    const struct lane_rules *rules = c->lane->rules;
+
+    c->idle_since = clock_now();
+    c->deadline = c->idle_since + rules->timeout + rules->request_timeout;
+}
+
+struct connection *connection_new(struct lane *lane, struct MHD_Connection *mhd,
+                                  int fd)
+{
+    struct connection *c = mem_array(1, sizeof *c);
+
+    if (c == NULL)
+        return NULL;
+    c->lane = lane;
+    c->mhd = mhd;
+    c->fd = fd;
+    c->linger_fd = -1;
+    become_idle(c);
+    link_newest(c);
+    return c;
+}
+
+void connection_free(struct connection *c)
+{
+    if (c == NULL)
+        return;
+    end_visit(c, false);
+    if (c->linger_fd >= 0)
+        linger_add(&c->lane->lingering, c->linger_fd);
+    unlink_one(c);
+    mem_free(c);
+}
+
+bool connection_begin(struct connection *c, const char *target)
+{
+    end_visit(c, false);
+    struct visit *v = take_visit(c->lane);
+    if (v == NULL)
+        return false;
+    v->connection = c;
+    v->away = false;
+    v->back = false;
+    c->visit = v;
+    c->deadline = clock_now() + c->lane->rules->request_timeout;
+    return exchange_begin(&v->exchange, target);
+}
+
+void connection_replies(struct connection *c)
+{
+    size_t bytes = c->visit->exchange.response.body.length;
+
+    c->deadline = clock_now() + c->lane->rules->request_timeout +
+                  (usec)(bytes / SLOWEST_BYTES_PER_SECOND) * SECOND;
+}
+
+void connection_end(struct connection *c, bool sent)
+{
+    end_visit(c, sent);
+    become_idle(c);
+    unlink_one(c);
+    link_newest(c);
+}
+
+/* ---- the way through the executor ---- */
+
+/* Back on the lane's thread. */
+static void come_back(struct poller_task *t)
+{
+    struct visit *v =
+        (struct visit *)((char *)t - offsetof(struct visit, done));
+
+    v->away = false;
+    v->back = true;
+    http_resume(v->connection);
+}
+
+/* On a thread of the executor. */
+static void run_ticket(struct ticket *t, bool late)
+{
+    struct visit *v =
+        (struct visit *)((char *)t - offsetof(struct visit, ticket));
+
+    if (late)
+        exchange_refuse(&v->exchange, 503,
+                        "the request waited too long for its turn "
+                        "(--deadline): try again later");
+    exchange_run(&v->exchange);
+    poller_post(v->connection->lane->poller, &v->done);
+}
+
+bool connection_work(struct connection *c)
+{
+    const struct lane_rules *rules = c->lane->rules;
+    struct visit *v = c->visit;
+
+    c->deadline = 0;
+    if (v->back)
+        return true;
+    if (exchange_is_slow(&v->exchange)) {
+        v->ticket.run = run_ticket;
+        v->ticket.deadline = clock_now() + rules->deadline;
+        v->done.run = come_back;
+        v->away = true;
+        if (executor_submit(rules->executor, &v->ticket))
+            return false;
+        v->away = false;
+        exchange_refuse(&v->exchange, 503,
+                        "too many slow requests wait already (--queue)");
+    }
+    exchange_run(&v->exchange);
+    return true;
+}
+
+/* ---- the clock ---- */
+
+/* The daemon finds the socket closed by both sides, and lets it go. */
+static void cut(struct connection *c)
+{
+    shutdown(c->fd, SHUT_RDWR);
+    c->deadline = 0;
+}
+
+static void sweep(struct lane *lane, usec now)
+{
+    int makes_room = atomic_load(&lane->rules->crowded) ? CROWDED_CUTS : 0;
+    struct connection *newer;
+
+    for (struct connection *c = lane->oldest; c != NULL; c = newer) {
+        usec idle = c->visit == NULL ? now - c->idle_since : 0;
+        newer = c->newer;
+        if (c->deadline != 0 && now > c->deadline) {
+            log_event(LOG_INFO, "http", "cut", "why=%s",
+                      c->visit != NULL && c->visit->exchange.answered
+                          ? "reply-not-taken"
+                          : "request-not-received");
+            cut(c);
+        } else if (lane->draining && idle > DRAIN_IDLE &&
+                   now - lane->drain_start > DRAIN_IDLE) {
+            cut(c);
+        } else if (makes_room > 0 && idle > CROWDED_IDLE) {
+            cut(c);
+            makes_room--;
+        }
+    }
+    lane->next_sweep = now + (lane->draining ? DRAIN_SWEEP : SWEEP);
+}
+
+static int wait_ms(void *arg)
+{
+    struct lane *lane = arg;
+    int ms = http_wait_ms(lane);
+    int own = lane->lingering.n > 0 ? LINGER_WAIT_MS
+              : lane->n == 0        ? -1
+              : lane->draining      ? (int)(DRAIN_SWEEP / 1000)
+                                    : (int)(SWEEP / 1000);
+
+    return ms < 0 || (own >= 0 && own < ms) ? own : ms;
+}
+
+static void run(void *arg)
+{
+    struct lane *lane = arg;
+
+    http_run(lane);
+    if (lane->lingering.n > 0)
+        linger_run(&lane->lingering);
+    usec now = clock_now();
+    if (now >= lane->next_sweep)
+        sweep(lane, now);
+}
+
+/* ---- start and stop ---- */
+
+static void drain_now(struct poller_task *t)
+{
+    struct lane *lane =
+        (struct lane *)((char *)t - offsetof(struct lane, drain));
+    usec now = clock_now();
+    usec latest = now + DRAIN_RECEIVE;
+
+    lane->draining = true;
+    lane->drain_start = now;
+    lane->next_sweep = 0;
+    for (struct connection *c = lane->oldest; c != NULL; c = c->newer) {
+        /* One that is with the executor has no deadline. */
+        if (c->deadline > latest && c->visit != NULL &&
+            !c->visit->exchange.answered)
+            c->deadline = latest;
+    }
+}
+
+static void cut_now(struct poller_task *t)
+{
+    struct lane *lane = (struct lane *)((char *)t - offsetof(struct lane, cut));
+
+    for (struct connection *c = lane->oldest; c != NULL; c = c->newer) {
+        if (c->visit == NULL || !c->visit->away)
+            cut(c);
+    }
+}
+
+enum err_code lane_start(struct lane *lane, struct lane_rules *rules,
+                         struct err *e)
+{
+    lane->rules = rules;
+    lane->drain.run = drain_now;
+    lane->cut.run = cut_now;
+    if (http_start(lane, e) != ERR_OK)
+        return e->code;
+    struct poller_work work = {
+        .arg = lane, .fd = http_fd(lane), .wait_ms = wait_ms, .run = run};
+    lane->poller = poller_new("poller", &work, e);
+    return lane->poller != NULL ? ERR_OK : e->code;
+}
+
+void lane_drain(struct lane *lane)
+{
+    poller_post(lane->poller, &lane->drain);
+}
+
+void lane_cut(struct lane *lane)
+{
+    poller_post(lane->poller, &lane->cut);
+}
+
+void lane_stop(struct lane *lane)
+{
+    poller_free(lane->poller);
+    http_stop(lane);
+    linger_fini(&lane->lingering);
+    while (lane->unused != NULL) {
+        struct visit *v = lane->unused;
+        lane->unused = v->next;
+        free_visit(v);
+    }
+}

@@ -1,0 +1,48 @@
+/* Lanes: all pollers together; deals new connections out to them in turn, and
+ * counts them, so that there is one limit for all.
+ */
+#ifndef SPARSED_SERVER_LANES_H
+#define SPARSED_SERVER_LANES_H
+
+#include "api/api.h"
+#include "lib/base/clock.h"
+#include "lib/engine/executor.h"
+#include "server/listener.h"
+
+#include <stddef.h>
+
+struct lanes;
+
+struct lanes_settings {
+    struct api *api;
+    struct executor *executor;
+    struct listener *listener;
+    size_t threads;
+    size_t max_connections;
+    size_t max_body;
+    size_t max_held;
+    usec timeout;
+    usec request_timeout;
+    usec deadline;
+};
+
+/* Starts the pollers; nothing is accepted yet. The settings' parts must
+ * outlive it. NULL: ERR_IO, ERR_INTERNAL, ERR_NO_MEMORY. */
+struct lanes *lanes_new(const struct lanes_settings *s, struct err *e);
+
+void lanes_accept(struct lanes *l);
+
+/* Stops accepting. What is being received or answered goes on; every
+ * connection closes after its reply, or when it has been idle a moment. */
+void lanes_drain(struct lanes *l);
+
+/* Open connections; 0 after lanes_drain: everybody has been answered. */
+size_t lanes_connections(struct lanes *l);
+
+/* Cuts all connections but those that the executor works for. */
+void lanes_cut(struct lanes *l);
+
+/* After lanes_drain, and after the executor is gone. NULL is fine. */
+void lanes_free(struct lanes *l);
+
+#endif

@@ -1,0 +1,1 @@
+"""What the HTTP tests share: the server, the wire, the contract, models."""

@@ -1,0 +1,63 @@
+"""Inputs: MNIST as `make data` lays it, pictures, npy."""
+import io
+import struct
+import subprocess
+import zlib
+
+import numpy as np
+
+from .server import ROOT
+
+MNIST = ROOT / "data" / "mnist"
+
+
+def _idx(path):
+    data = path.read_bytes()
+    rank = data[3]
+    shape = struct.unpack(">%dI" % rank, data[4:4 + 4 * rank])
+    return np.frombuffer(data, np.uint8, offset=4 + 4 * rank).reshape(shape)
+
+
+def mnist_test():
+    """Images (10000,28,28) and labels (10000) of the test split, bytes."""
+    if not (MNIST / "t10k-images-idx3-ubyte").exists():
+        subprocess.run(["make", "data"], cwd=ROOT, check=True)
+    return (_idx(MNIST / "t10k-images-idx3-ubyte"),
+            _idx(MNIST / "t10k-labels-idx1-ubyte"))
+
+
+def picture(label):
+    """A PNG file of a real digit."""
+    return (ROOT / "tests" / "data" / ("digit-%d.png" % label)).read_bytes()
+
+
+def png(pixels, width=None, height=None):
+    """A PNG of bytes (H,W) or (H,W,3), claiming any width and height."""
+    pixels = np.asarray(pixels, np.uint8)
+    rows = b"".join(b"\0" + row.tobytes() for row in pixels)
+    head = struct.pack(">IIBBBBB", width or pixels.shape[1],
+                       height or pixels.shape[0], 8,
+                       2 if pixels.ndim == 3 else 0, 0, 0, 0)
+
+    def chunk(kind, data):
+        return (struct.pack(">I", len(data)) + kind + data +
+                struct.pack(">I", zlib.crc32(kind + data)))
+
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) +
+            chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+
+
+def png_size(data):
+    """(width, height) of a PNG file."""
+    assert data[:8] == b"\x89PNG\r\n\x1a\n", data[:16]
+    return struct.unpack(">II", data[16:24])
+
+
+def npy(array):
+    out = io.BytesIO()
+    np.save(out, array, allow_pickle=False)
+    return out.getvalue()
+
+
+def from_npy(data):
+    return np.load(io.BytesIO(data), allow_pickle=False)

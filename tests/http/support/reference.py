@@ -1,0 +1,128 @@
+"""The independent judge: a forward pass in NumPy, from the model file alone.
+
+The file is read by the public safetensors package; all sums are in double
+precision. Recurrent: z_1 = f(E x, b), z_{t+1} = f(E x + S z_t, b).
+"""
+import json
+
+import numpy as np
+from safetensors import safe_open
+
+TINY = 1e-12  # what divides is never smaller
+
+NONLINEARITIES = {
+    "relu": lambda a, b: np.maximum(0, a - b),
+    "tanh": lambda a, b: np.tanh(a - b),
+    "identity": lambda a, b: a - b,
+    "shrink": lambda a, b: np.sign(a) * np.maximum(0, np.abs(a) - b),
+}
+
+
+def softmax(scores):
+    e = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return e / e.sum(axis=1, keepdims=True)
+
+
+def norms(rows):
+    return np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), TINY)
+
+
+class Layer:
+    """A dense layer with l1 as its structure."""
+
+    def __init__(self, index, config, tensors):
+        def get(name):
+            return tensors.get("layers.%d.%s" % (index, name))
+
+        assert config["operator"] == "dense", config
+        assert config["structure"]["kind"] == "l1", config
+        self.f = NONLINEARITIES[config["encoder"]["nonlinearity"]]
+        self.steps = config["encoder"].get("steps", 1)
+        self.pooled_up = config.get("up", "code") == "pooled"
+        self.E = get("encoder.weight")
+        self.b = get("encoder.bias")
+        self.S = get("encoder.recurrent")
+        self.gain = get("encoder.gain")
+        self.D = get("decoder.weight")
+
+    def encode(self, x, steps=None):
+        """Codes (B,n) after each step."""
+        drive = x @ self.E.T
+        trace = [self.unit(drive)]
+        if self.S is not None:
+            for _ in range((steps or self.steps) - 1):
+                trace.append(self.unit(drive + trace[-1] @ self.S.T))
+        return trace
+
+    def unit(self, a):
+        z = self.f(a, self.b)
+        return z if self.gain is None else z * self.gain
+
+
+class Model:
+    def __init__(self, path):
+        with safe_open(path, framework="numpy") as file:
+            tensors = {name: file.get_tensor(name).astype(np.float64)
+                       for name in file.keys()}
+            meta = file.metadata()
+        assert meta["format"] == "sparsed", meta
+        self.config = json.loads(meta["config"])
+        self.classes = json.loads(meta["classes"]) if "classes" in meta else []
+        self.low, self.high = self.config["input"]["range"]
+        self.shape = self.config["input"]["shape"]
+        ops = [step["op"] for step in self.config.get("preprocess", [])]
+        assert ops in ([], ["unit_norm"]), ops
+        self.unit_norm = bool(ops)
+        self.layers = [Layer(i, layer, tensors)
+                       for i, layer in enumerate(self.config["layers"])]
+        self.C = tensors.get("classifier.weight")
+        self.c = tensors.get("classifier.bias")
+        self.pooled_in = self.config.get("classifier",
+                                         {}).get("input") == "pooled"
+
+    def prepare(self, x):
+        """x (B,m) as the first layer sees it, and its scales (B,1)."""
+        x = np.asarray(x, np.float64).reshape(len(x), -1)
+        scale = norms(x) if self.unit_norm else np.ones((len(x), 1))
+        return x / scale, scale
+
+    def traces(self, x, steps=None):
+        """For each layer the codes after each step."""
+        up, _ = self.prepare(x)
+        out = []
+        for layer in self.layers:
+            out.append(layer.encode(up, steps))
+            up = np.abs(out[-1][-1]) if layer.pooled_up else out[-1][-1]
+        return out
+
+    def encode(self, x, layer=-1, steps=None):
+        return self.traces(x, steps)[layer][-1]
+
+    def pool(self, x, layer=-1):
+        return np.abs(self.encode(x, layer))
+
+    def decode(self, z, layer=-1, scale=1.0, trace=None):
+        """What codes z (B,n) of a layer draw. Pooled codes on the way scale
+        the units of the layer below, whose codes the trace has."""
+        top = layer % len(self.layers)
+        for i in range(top, -1, -1):
+            z = z @ self.layers[i].D.T
+            if i > 0 and self.layers[i - 1].pooled_up:
+                below = trace[i - 1][-1]
+                z = z * np.sign(below)
+        return z * scale
+
+    def reconstruct(self, x, layer=-1):
+        """x^ in the input's units (B,m), and ||x - x^|| / ||x|| (B)."""
+        prepared, scale = self.prepare(x)
+        trace = self.traces(x)
+        drawn = self.decode(trace[layer][-1], layer, 1.0, trace)
+        error = np.linalg.norm(prepared - drawn, axis=1)
+        size = np.linalg.norm(prepared, axis=1)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return drawn * scale, error / size
+
+    def probabilities(self, x):
+        z = self.encode(x)
+        z = np.abs(z) if self.pooled_in else z
+        return softmax(z / norms(z) @ self.C.T + self.c)

@@ -1,0 +1,109 @@
+"""The real binary: start it on a free port, stop it, read what it said."""
+import os
+import pathlib
+import select
+import signal
+import subprocess
+import time
+
+from . import wire
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+BINARY = str((ROOT / os.environ.get("SPARSED", "build/sparsed")).resolve())
+SHIPPED = (ROOT / os.environ.get("MODELS", "models")).resolve()
+START_SECONDS = 60
+STOP_SECONDS = 150
+
+
+class Server:
+    """`sparsed serve` on 127.0.0.1, port 0, with folders of its own."""
+
+    def __init__(self, folder, models=SHIPPED, args=()):
+        self.models = models
+        self.log_path = folder / "stderr.log"
+        self.log_file = open(self.log_path, "wb")
+        self.process = subprocess.Popen(
+            [BINARY, "serve", "--listen", "127.0.0.1:0",
+             "--models", str(models), "--data-dir", str(folder / "data"),
+             *args],
+            stdout=subprocess.PIPE, stderr=self.log_file, cwd=ROOT)
+        try:
+            self.address = self._read_address()
+        except BaseException:
+            self.process.kill()
+            self.process.wait()
+            raise
+
+    def _read_address(self):
+        """From the first line: listening on http://ADDR:PORT"""
+        out = self.process.stdout
+        readable, _, _ = select.select([out], [], [], START_SECONDS)
+        line = out.readline().decode() if readable else ""
+        if not line.startswith("listening on http://127.0.0.1:"):
+            raise AssertionError("first line of stdout is %r; log: %s" %
+                                 (line, self.log()))
+        return "127.0.0.1", int(line.rsplit(":", 1)[1])
+
+    @property
+    def url(self):
+        return "http://%s:%d" % self.address
+
+    def log(self):
+        return self.log_path.read_text(errors="replace")
+
+    def connect(self, seconds=wire.SECONDS):
+        return wire.Connection(self.address, seconds)
+
+    def ask(self, method, target, body=b"", headers=()):
+        return wire.ask(self.address, method, target, body, headers)
+
+    def wait_ready(self, status=200):
+        """Waits until readyz answers with this status; gives the reply."""
+        end = time.monotonic() + START_SECONDS
+        while True:
+            reply = self.ask("GET", "/readyz")
+            if reply.status == status:
+                return reply
+            assert time.monotonic() < end, "readyz stays %s" % reply
+            time.sleep(0.02)
+
+    def is_running(self):
+        return self.process.poll() is None
+
+    def begin_stop(self):
+        self.process.send_signal(signal.SIGTERM)
+
+    def wait_stopped(self):
+        try:
+            return self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise AssertionError("still runs %d s after SIGTERM; log: %s" %
+                                 (STOP_SECONDS, self.log()[-2000:])) from None
+
+    def forget(self):
+        """Nobody asks how it ended."""
+        self.process.stdout.close()
+        self.log_file.close()
+
+    def stop(self):
+        """Ends it with SIGTERM, which must go well; a second call is free."""
+        if self.process.stdout.closed:
+            return
+        try:
+            if self.is_running():
+                self.begin_stop()
+            code = self.wait_stopped()
+        finally:
+            self.forget()
+        log = self.log()
+        for mark in ("Sanitizer", "runtime error:"):
+            assert mark not in log, log[-4000:]
+        assert code == 0, "exit code %d; log: %s" % (code, log[-2000:])
+
+
+def run(*args, seconds=300):
+    """A command of the binary, to its end."""
+    return subprocess.run([BINARY, *map(str, args)], cwd=ROOT, text=True,
+                          capture_output=True, timeout=seconds, check=False)

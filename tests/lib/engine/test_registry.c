@@ -1,0 +1,362 @@
+/* Registry: which version answers, what is said of what is not there, and that
+ * a version in use stays. */
+#include "lib/base/file.h"
+#include "lib/base/lock.h"
+#include "lib/base/log.h"
+#include "lib/base/mem.h"
+#include "lib/engine/registry.h"
+#include "lib/model/model_file.h"
+#include "tests/support/compositions.h"
+#include "tests/support/tmp.h"
+
+#include <check.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+Suite *suite_registry(void);
+
+static struct registry *registry;
+static char *folder;
+
+static void setup(void)
+{
+    log_init(LOG_ERROR, LOG_TEXT);
+    registry = registry_new();
+    ck_assert_ptr_nonnull(registry);
+    folder = tmp_folder();
+}
+
+static void teardown(void)
+{
+    registry_free(registry);
+    tmp_remove(folder);
+}
+
+static void add(const char *name, uint64_t version)
+{
+    struct err e;
+    struct model *m = composition_model(0);
+
+    ck_assert_msg(model_prepare(m, &e) == ERR_OK, "%s", e.msg);
+    ck_assert_msg(registry_add(registry, name, version, m, NULL, &e) == ERR_OK,
+                  "%s", e.msg);
+}
+
+/* A whole model file at folder/name/version. */
+static void save(const char *name, const char *version)
+{
+    struct err e;
+    char path[256];
+    struct model *m = composition_model(0);
+
+    snprintf(path, sizeof path, "%s/%s/%s", folder, name, version);
+    ck_assert_msg(file_make_folders(path, &e) == ERR_OK, "%s", e.msg);
+    strncat(path, "/" MODEL_FILE_NAME, sizeof path - strlen(path) - 1);
+    ck_assert_msg(model_save(m, path, &e) == ERR_OK, "%s", e.msg);
+    model_free(m);
+}
+
+static void load(void)
+{
+    struct err e;
+
+    ck_assert_msg(registry_load(registry, folder, &e) == ERR_OK, "%s", e.msg);
+}
+
+static uint64_t version_in_service(const char *name)
+{
+    struct err e;
+    const struct served *s = registry_acquire(registry, name, 0, &e);
+
+    ck_assert_msg(s != NULL, "%s", e.msg);
+    uint64_t version = s->version;
+    registry_release(registry, s);
+    return version;
+}
+
+/* What a visitor saw, as text. */
+static bool write_model(void *arg, const char *name, uint64_t version)
+{
+    struct buf *b = arg;
+
+    buf_printf(b, "%s:%d ", name, (int)version);
+    return true;
+}
+
+static bool write_version(void *arg, uint64_t version, bool in_service)
+{
+    buf_printf(arg, "%d%s ", (int)version, in_service ? "*" : "");
+    return true;
+}
+
+static bool write_failure(void *arg, const char *name, uint64_t version,
+                          const char *why)
+{
+    buf_printf(arg, "%s:%d: %s", name, (int)version, why);
+    return true;
+}
+
+static bool stop_at_once(void *arg, const char *name, uint64_t version)
+{
+    (void)name;
+    (void)version;
+    ++*(int *)arg;
+    return false;
+}
+
+START_TEST(the_highest_version_is_in_service)
+{
+    add("m", 2);
+    ck_assert_uint_eq(version_in_service("m"), 2);
+    add("m", 10);
+    add("m", 9);
+    ck_assert_uint_eq(version_in_service("m"), 10);
+}
+END_TEST
+
+START_TEST(any_version_can_be_acquired_by_number)
+{
+    struct err e;
+
+    add("m", 1);
+    add("m", 2);
+    const struct served *s = registry_acquire(registry, "m", 1, &e);
+    ck_assert_ptr_nonnull(s);
+    ck_assert_uint_eq(s->version, 1);
+    ck_assert_str_eq(s->name, "m");
+    ck_assert_str_eq(s->path, "");
+    ck_assert_uint_eq(model_inputs(s->model), COMPOSITION_INPUTS);
+    registry_release(registry, s);
+}
+END_TEST
+
+START_TEST(a_version_in_use_stays_when_a_higher_one_comes)
+{
+    struct err e;
+
+    add("m", 1);
+    const struct served *old = registry_acquire(registry, "m", 0, &e);
+    add("m", 2);
+    const struct served *new = registry_acquire(registry, "m", 0, &e);
+    ck_assert_uint_eq(old->version, 1);
+    ck_assert_uint_eq(new->version, 2);
+    ck_assert_uint_eq(model_inputs(old->model), COMPOSITION_INPUTS);
+    registry_release(registry, old);
+    registry_release(registry, new);
+}
+END_TEST
+
+START_TEST(unknown_names_and_versions_are_told_with_what_there_is)
+{
+    struct err e;
+
+    ck_assert_ptr_null(registry_acquire(registry, "x", 0, &e));
+    ck_assert_int_eq(e.code, ERR_NOT_FOUND);
+    ck_assert_ptr_nonnull(strstr(e.msg, "none"));
+    add("digits", 1);
+    add("faces", 3);
+    add("faces", 5);
+    ck_assert_ptr_null(registry_acquire(registry, "digit", 0, &e));
+    ck_assert_int_eq(e.code, ERR_NOT_FOUND);
+    ck_assert_ptr_nonnull(strstr(e.msg, "digits, faces"));
+    ck_assert_ptr_null(registry_acquire(registry, "faces", 4, &e));
+    ck_assert_int_eq(e.code, ERR_NOT_FOUND);
+    ck_assert_ptr_nonnull(strstr(e.msg, "3, 5"));
+}
+END_TEST
+
+START_TEST(a_version_can_be_added_once)
+{
+    struct err e;
+
+    add("m", 1);
+    ck_assert_int_eq(
+        registry_add(registry, "m", 1, composition_model(0), NULL, &e),
+        ERR_CONFLICT);
+    ck_assert_int_eq(
+        registry_add(registry, "a/b", 1, composition_model(0), NULL, &e),
+        ERR_INVALID);
+    ck_assert_uint_eq(version_in_service("m"), 1);
+}
+END_TEST
+
+START_TEST(visitors_see_all_in_order_and_can_stop)
+{
+    struct buf b;
+    int seen = 0;
+
+    buf_init(&b, 1000);
+    add("b", 1);
+    add("c", 2);
+    add("a", 12);
+    add("a", 2);
+    registry_each_model(registry, write_model, &b);
+    ck_assert_str_eq(b.data, "a:12 b:1 c:2 ");
+    buf_reset(&b);
+    registry_each_version(registry, "a", write_version, &b);
+    ck_assert_str_eq(b.data, "2 12* ");
+    buf_reset(&b);
+    registry_each_version(registry, "none", write_version, &b);
+    ck_assert_uint_eq(b.length, 0);
+    registry_each_model(registry, stop_at_once, &seen);
+    ck_assert_int_eq(seen, 1);
+    buf_fini(&b);
+}
+END_TEST
+
+START_TEST(a_folder_is_loaded_with_all_versions)
+{
+    struct err e;
+    char want[256];
+
+    save("m", "1");
+    save("m", "2");
+    save("n", "7");
+    load();
+    ck_assert_uint_eq(version_in_service("m"), 2);
+    ck_assert_uint_eq(version_in_service("n"), 7);
+    const struct served *s = registry_acquire(registry, "m", 1, &e);
+    ck_assert_ptr_nonnull(s);
+    snprintf(want, sizeof want, "%s/m/1/model.safetensors", folder);
+    ck_assert_str_eq(s->path, want);
+    registry_release(registry, s);
+}
+END_TEST
+
+START_TEST(a_broken_file_is_a_failure_and_the_others_are_served)
+{
+    struct err e;
+    struct buf b;
+
+    save("bad", "1");
+    save("bad", "2");
+    save("good", "1");
+    tmp_write(folder, "bad/2/model.safetensors", "12345678{}", 10);
+    load();
+    ck_assert_uint_eq(version_in_service("good"), 1);
+    ck_assert_uint_eq(version_in_service("bad"), 1);
+    ck_assert_ptr_null(registry_acquire(registry, "bad", 2, &e));
+    buf_init(&b, 1000);
+    registry_each_failure(registry, write_failure, &b);
+    ck_assert_int_eq(strncmp(b.data, "bad:2: ", 7), 0);
+    ck_assert_ptr_nonnull(strstr(b.data, "bad/2/model.safetensors"));
+    buf_fini(&b);
+}
+END_TEST
+
+START_TEST(loading_twice_tells_of_what_was_there)
+{
+    struct buf b;
+
+    save("m", "1");
+    load();
+    load();
+    buf_init(&b, 1000);
+    registry_each_failure(registry, write_failure, &b);
+    ck_assert_ptr_nonnull(strstr(b.data, "there already"));
+    ck_assert_uint_eq(version_in_service("m"), 1);
+    buf_fini(&b);
+}
+END_TEST
+
+START_TEST(a_missing_folder_is_not_found)
+{
+    struct err e;
+
+    ck_assert_int_eq(registry_load(registry, tmp_path(folder, "none"), &e),
+                     ERR_NOT_FOUND);
+}
+END_TEST
+
+/* ---- many threads ---- */
+
+#define READERS 3
+#define VERSIONS 40
+
+static atomic_bool ended;
+
+static void *read_all_the_time(void *arg)
+{
+    struct err e;
+    uint64_t last = 0;
+
+    (void)arg;
+    while (!atomic_load(&ended)) {
+        const struct served *s = registry_acquire(registry, "m", 0, &e);
+        /* Never back, and whole: what it points to can be read. */
+        if (s == NULL || s->version < last ||
+            model_inputs(s->model) != COMPOSITION_INPUTS)
+            return arg;
+        last = s->version;
+        registry_release(registry, s);
+    }
+    return NULL;
+}
+
+START_TEST(readers_see_whole_versions_while_new_ones_come)
+{
+    pthread_t threads[READERS];
+    int failed = 0;
+
+    add("m", 1);
+    atomic_store(&ended, false);
+    for (int i = 0; i < READERS; i++)
+        threads[i] = thread_start("reader", read_all_the_time, &ended);
+    for (uint64_t v = 2; v <= VERSIONS; v++)
+        add("m", v);
+    atomic_store(&ended, true);
+    for (int i = 0; i < READERS; i++) {
+        void *result = NULL;
+        pthread_join(threads[i], &result);
+        failed += result != NULL;
+    }
+    ck_assert_int_eq(failed, 0);
+    ck_assert_uint_eq(version_in_service("m"), VERSIONS);
+}
+END_TEST
+
+START_TEST(running_out_of_memory_changes_nothing)
+{
+    struct err e;
+    bool added = false;
+
+    add("m", 1);
+    for (size_t n = 0; n < 20 && !added; n++) {
+        struct model *m = composition_model(0);
+        mem_fail_after(n);
+        enum err_code code = registry_add(registry, "m", 2, m, "path", &e);
+        mem_fail_after(SIZE_MAX);
+        added = code == ERR_OK;
+        if (!added)
+            ck_assert_int_eq(code, ERR_NO_MEMORY);
+        ck_assert_uint_eq(version_in_service("m"), added ? 2 : 1);
+    }
+    ck_assert(added);
+}
+END_TEST
+
+Suite *suite_registry(void)
+{
+    Suite *s = suite_create("registry");
+    TCase *t = tcase_create("serving");
+
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_test(t, the_highest_version_is_in_service);
+    tcase_add_test(t, any_version_can_be_acquired_by_number);
+    tcase_add_test(t, a_version_in_use_stays_when_a_higher_one_comes);
+    tcase_add_test(t, unknown_names_and_versions_are_told_with_what_there_is);
+    tcase_add_test(t, a_version_can_be_added_once);
+    tcase_add_test(t, visitors_see_all_in_order_and_can_stop);
+    tcase_add_test(t, readers_see_whole_versions_while_new_ones_come);
+    tcase_add_test(t, running_out_of_memory_changes_nothing);
+    suite_add_tcase(s, t);
+    t = tcase_create("loading");
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_test(t, a_folder_is_loaded_with_all_versions);
+    tcase_add_test(t, a_broken_file_is_a_failure_and_the_others_are_served);
+    tcase_add_test(t, loading_twice_tells_of_what_was_there);
+    tcase_add_test(t, a_missing_folder_is_not_found);
+    suite_add_tcase(s, t);
+    return s;
+}
