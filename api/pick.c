@@ -43,6 +43,9 @@ static size_t keep_largest(struct pick *p, size_t count, size_t k)
 size_t pick_active(struct pick *p, const float *x, size_t n, double threshold,
                    size_t top_k)
 {
+    /* In the codes' own precision: a value that a reply printed, sent back as
+     * the threshold, is the same float again and reaches it. */
+    float least = (float)threshold;
     size_t count = nonzeros(p->index, x, n);
     size_t kept = 0;
 
@@ -51,7 +54,7 @@ size_t pick_active(struct pick *p, const float *x, size_t n, double threshold,
     for (size_t i = 0; i < count; i++) {
         uint32_t at = p->index[i];
         float size = fabsf(x[at]);
-        if ((double)size < threshold)
+        if (size < least)
             continue;
         p->entries[kept] = (struct pick_entry){size, at};
         p->index[kept++] = at;

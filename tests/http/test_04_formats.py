@@ -156,37 +156,6 @@ def test_pictures_of_vectors(t):
          want=422)
 
 
-def read_png(data):
-    """Rows of bytes, through the server's own conversion to a reconstruction
-    being impossible, by zlib: only what the server writes need be read."""
-    import struct
-    import zlib
-    width, height = digits.png_size(data)
-    depth, colour = data[24], data[25]
-    channels = {0: 1, 2: 3}[colour]
-    assert depth == 8, depth
-    raw, at = b"", 8
-    while at < len(data):
-        length, kind = struct.unpack(">I4s", data[at:at + 8])
-        raw += data[at + 8:at + 8 + length] * (kind == b"IDAT")
-        at += 12 + length
-    lines = np.frombuffer(zlib.decompress(raw), np.uint8).reshape(height, -1)
-    return unfilter(lines, channels).reshape(height, width, channels)
-
-
-def unfilter(lines, step):
-    """PNG's filters: none, sub, up, average, Paeth."""
-    out = np.zeros((len(lines) + 1, lines.shape[1] - 1 + step), int)
-    for y, line in enumerate(lines, 1):
-        for x, value in enumerate(line[1:].tolist(), step):
-            a, b, c = out[y, x - step], out[y - 1, x], out[y - 1, x - step]
-            p = [abs(b - c), abs(a - c), abs(a + b - 2 * c)]
-            paeth = (a, b, c)[p.index(min(p))]
-            guess = (0, a, b, (a + b) // 2, paeth)[line[0]]
-            out[y, x] = (value + guess) & 255
-    return out[1:, step:]
-
-
 def test_png_replies(t):
     """reconstruct and decode draw a PNG of one row, range to 0..255"""
     for name, low in (("grey", 0), ("signed", -1), ("colour", 0)):
@@ -195,12 +164,12 @@ def test_png_replies(t):
         body = digits.npy(x.astype(np.float32))
         reply = post(t, name, "reconstruct", body, NPY, "image/png")
         drawn = model.reconstruct(x)[0].reshape(model.shape)
-        drawn = drawn.transpose(1, 2, 0) if drawn.ndim == 3 else drawn[..., None]
+        drawn = np.moveaxis(drawn.reshape(-1, *model.shape[-2:]), 0, -1)
         want = np.clip((drawn - low) / (1 - low), 0, 1) * 255
-        near.arrays(name, read_png(reply.body), want, 1)
+        near.arrays(name, digits.read_png(reply.body), want, 1)
     reply = post(t, "grey", "decode", b'{"codes": [{"indices": [], '
                  b'"values": []}]}', "application/json", "image/png")
-    near.arrays("nothing", read_png(reply.body), np.zeros((4, 6, 1)), 0)
+    near.arrays("nothing", digits.read_png(reply.body), np.zeros((4, 6, 1)), 0)
 
 
 def test_png_of_many_rows(t):

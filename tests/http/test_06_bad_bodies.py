@@ -91,8 +91,8 @@ def test_huge_png(t):
     # What libpng itself takes for no PNG.
     refuse(t, "all ones", digits.png(np.zeros((1, 6)), 2**31 - 1, 2**31 - 1),
            "image/png", 400)
-    refuse(t, "more than a PNG can have", digits.png(np.zeros((1, 6)), height=2**32 - 1),
-           "image/png", 400)
+    refuse(t, "more than a PNG can have",
+           digits.png(np.zeros((1, 6)), height=2**32 - 1), "image/png", 400)
 
 
 def test_corrupt_jpeg(t):

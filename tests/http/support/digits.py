@@ -53,6 +53,34 @@ def png_size(data):
     return struct.unpack(">II", data[16:24])
 
 
+def read_png(data):
+    """Bytes (H,W,C) of a PNG file of 8 bits, grey or RGB."""
+    width, height = png_size(data)
+    channels = {0: 1, 2: 3}[data[25]]
+    assert data[24] == 8, "%d bits" % data[24]
+    packed, at = b"", 8
+    while at < len(data):
+        length, kind = struct.unpack(">I4s", data[at:at + 8])
+        packed += data[at + 8:at + 8 + length] * (kind == b"IDAT")
+        at += 12 + length
+    lines = np.frombuffer(zlib.decompress(packed),
+                          np.uint8).reshape(height, -1)
+    return _unfilter(lines, channels).reshape(height, width, channels)
+
+
+def _unfilter(lines, step):
+    """PNG's filters: none, sub, up, average, Paeth."""
+    out = np.zeros((len(lines) + 1, lines.shape[1] - 1 + step), int)
+    for y, line in enumerate(lines, 1):
+        for x, value in enumerate(line[1:].tolist(), step):
+            a, b, c = out[y, x - step], out[y - 1, x], out[y - 1, x - step]
+            p = [abs(b - c), abs(a - c), abs(a + b - 2 * c)]
+            paeth = (a, b, c)[p.index(min(p))]
+            guess = (0, a, b, (a + b) // 2, paeth)[line[0]]
+            out[y, x] = (value + guess) & 255
+    return out[1:, step:]
+
+
 def npy(array):
     out = io.BytesIO()
     np.save(out, array, allow_pickle=False)
