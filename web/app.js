@@ -9,7 +9,7 @@ import { readPicture } from "./picture.js";
 import * as views from "./views.js";
 
 const { $ } = views;
-const FEW = 12; /* units shown at first */
+const FEW = 16; /* units shown at first */
 const GAP_MS = 50;
 
 const sketch = new Sketch();
@@ -163,7 +163,7 @@ async function drawSample(digit) {
       if (calm)
         continue;
       changed();
-      await pause(16);
+      await pause(24);
       if (mine !== drawing)
         return;
     }
@@ -281,8 +281,6 @@ const on = (target, type, handle) => target.addEventListener(type, handle);
 listen($("paper"), sketch, () => state.grid, () => { drawing++; }, changed);
 on($("clear"), "click", clear);
 on($("fit"), "change", changed);
-on($("atoms"), "load", () => { $("atoms").hidden = false; });
-on($("atoms"), "error", () => { $("atoms").hidden = true; });
 on($("choose"), "click", () => $("file").click());
 on($("file"), "change", () => {
   load($("file").files);

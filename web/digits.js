@@ -23,7 +23,7 @@ export function strokesOf(digit) {
     const points = stroke.split(" ").map((pair) => vary(pair.match(/../g)));
     return points.slice(1).flatMap(([a, b], i) => {
       const [x, y] = points[i];
-      return [0.1, 0.4, 0.7].map((t) => [x + (a - x) * t, y + (b - y) * t]);
+      return [0.2, 0.8].map((t) => [x + (a - x) * t, y + (b - y) * t]);
     });
   });
 }
