@@ -17,7 +17,8 @@ static int serve(const struct config *config)
         return command_fail(&command_serve, &e);
     struct app *app = app_start(config, &e);
     if (app == NULL)
-        return command_fail(&command_serve, &e);
+        return e.code == ERR_INVALID ? command_refuse(&command_serve, e.msg)
+                                     : command_fail(&command_serve, &e);
     printf("listening on %s\n", app_url(app));
     fflush(stdout);
     app_accept(app);

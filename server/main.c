@@ -71,17 +71,11 @@ static int run(const struct command *c, int argc, char **argv)
         log_event(LOG_WARN, "blas", "mismatch", "why=%s",
                   log_quote(why, sizeof why, e.msg));
     }
-    int result = c->run(argc, argv);
-    if (fflush(stdout) != 0 || ferror(stdout)) {
-        fprintf(stderr, "sparsed %s: cannot write to stdout\n", c->name);
-        return COMMAND_FAILED;
-    }
-    return result;
+    return c->run(argc, argv);
 }
 
-int main(int argc, char **argv)
+static int dispatch(int argc, char **argv)
 {
-    signal(SIGPIPE, SIG_IGN);
     if (argc < 2) {
         print_help(stderr);
         return COMMAND_USAGE;
@@ -101,4 +95,14 @@ int main(int argc, char **argv)
     fprintf(stderr, "sparsed: there is no command '%s'\n\n", argv[1]);
     print_help(stderr);
     return COMMAND_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    signal(SIGPIPE, SIG_IGN);
+    int result = dispatch(argc, argv);
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return result;
+    fprintf(stderr, "sparsed: cannot write to stdout\n");
+    return COMMAND_FAILED;
 }

@@ -14,6 +14,7 @@
     X(safetensors) X(npy) X(idx) X(npz) X(csv) X(image) X(dataset)            \
     X(axes) X(model)                                                          \
     X(gradients) X(optimiser) X(recipe) X(measure) X(trainer)                 \
+    X(repository) X(registry) X(executor)                                     \
     X(tensor_json) X(routes) X(problem) X(infer) X(models)
 /* clang-format on */
 

@@ -52,8 +52,14 @@ bool log_enabled(enum log_level level)
 static size_t escape(char *out, const char *text, size_t length)
 {
     unsigned char c = (unsigned char)text[0];
-    size_t step = utf8_step(text, length);
 
+    /* Nearly every character, and one line is logged for each request. */
+    if (c >= 0x20 && c < 0x7F && c != '"' && c != '\\') {
+        out[0] = (char)c;
+        out[1] = 0;
+        return 1;
+    }
+    size_t step = utf8_step(text, length);
     if (step == 0) {
         snprintf(out, 8, "\\ufffd");
         return 1;
