@@ -57,7 +57,7 @@ const struct setting config_settings[] = {
      "SECONDS", "then cut what is not answered yet", NULL},
     {"log-level", SETTING_CHOICE, MEMBER(log_level), 0, 0, "info", "LEVEL",
      "how much to log", log_levels},
-    {"log-format", SETTING_CHOICE, MEMBER(log_format), 0, 0, "text", "FORMAT",
+    {"log", SETTING_CHOICE, MEMBER(log_format), 0, 0, "text", "FORMAT",
      "how to log", log_formats},
     {NULL, SETTING_FLAG, 0, 0, 0, NULL, NULL, NULL, NULL},
 };
