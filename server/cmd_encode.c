@@ -48,19 +48,8 @@ struct job {
 };
 
 static const struct setting table[] = {
-    {.name = "data",
-     .type = SETTING_TEXT,
-     .offset = offsetof(struct arguments, data),
-     .value = "PATH",
-     .help = "IDX folder, .npy, .npz, .csv or folder of class folders"},
-    {.name = "split",
-     .type = SETTING_CHOICE,
-     .offset = offsetof(struct arguments, split),
-     .standard = "test",
-     .value = "NAME",
-     .help = "where the data has splits",
-     /* in the order of enum dataset_split */
-     .choices = (const char *const[]){"train", "test", NULL}},
+    LOAD_DATA_SETTING(struct arguments),
+    LOAD_SPLIT_SETTING(struct arguments),
     {.name = "out",
      .type = SETTING_TEXT,
      .offset = offsetof(struct arguments, out),
@@ -148,18 +137,12 @@ static void choose_parts(struct job *job)
 static enum err_code load(struct job *job, struct err *e)
 {
     char path[PATH_MAX];
-    struct dataset_want want = {.split = job->args.split == DATASET_TRAIN
-                                             ? DATASET_TRAIN
-                                             : DATASET_TEST};
-
     job->m = load_model(job->args.model, path, sizeof path, e);
     if (job->m == NULL || load_layer(job->m, &job->args.layer, e) != ERR_OK ||
         model_prepare(job->m, e) != ERR_OK)
         return e->code;
     choose_parts(job);
-    want.rank = job->m->input_rank;
-    memcpy(want.shape, job->m->input_shape, sizeof job->m->input_shape);
-    job->d = dataset_load(job->args.data, &want, e);
+    job->d = load_data(job->m, job->args.data, job->args.split, e);
     if (job->d == NULL)
         return e->code;
     const struct layer *l = &job->m->layers[job->args.layer];

@@ -2,11 +2,9 @@
  * active and dead units.
  */
 #include "lib/base/buf.h"
-#include "lib/model/model_file.h"
-#include "lib/train/classes.h"
 #include "lib/train/measure.h"
-#include "lib/train/trainer.h"
 #include "server/command.h"
+#include "server/load.h"
 
 #include <limits.h>
 #include <math.h>
@@ -24,26 +22,9 @@ struct arguments {
 };
 
 static const struct setting table[] = {
-    {.name = "data",
-     .type = SETTING_TEXT,
-     .offset = offsetof(struct arguments, data),
-     .value = "PATH",
-     .help = "IDX folder, .npy, .npz, .csv or folder of class folders"},
-    {.name = "split",
-     .type = SETTING_CHOICE,
-     .offset = offsetof(struct arguments, split),
-     .standard = "test",
-     .value = "NAME",
-     .help = "where the data has splits",
-     /* in the order of enum dataset_split */
-     .choices = (const char *const[]){"train", "test", NULL}},
-    {.name = "threads",
-     .type = SETTING_COUNT,
-     .offset = offsetof(struct arguments, threads),
-     .min = 1,
-     .max = TRAIN_MAX_THREADS,
-     .value = "N",
-     .help = "by default one for each processor"},
+    LOAD_DATA_SETTING(struct arguments),
+    LOAD_SPLIT_SETTING(struct arguments),
+    LOAD_THREADS_SETTING(struct arguments),
     {.name = "json",
      .type = SETTING_FLAG,
      .offset = offsetof(struct arguments, json),
@@ -51,41 +32,15 @@ static const struct setting table[] = {
     {0},
 };
 
-static struct model *load_model(const char *argument, struct err *e)
-{
-    char path[PATH_MAX];
-    if (model_find_file(path, sizeof path, argument, e))
-        return NULL;
-    return model_load(path, e);
-}
-
-/* Rows in the shape, and labels in the classes, of the model. */
-static struct dataset *load_data(const struct arguments *args,
-                                 const struct model *m, struct err *e)
-{
-    struct dataset_want want = {
-        .split = args->split == DATASET_TRAIN ? DATASET_TRAIN : DATASET_TEST,
-        .rank = m->input_rank};
-    memcpy(want.shape, m->input_shape, sizeof m->input_shape);
-    struct dataset *d = dataset_load(args->data, &want, e);
-    if (d && m->classifier.present &&
-        classes_match(d, (const char *const *)m->classes, m->classifier.classes,
-                      e)) {
-        err_wrap(e, "%s", args->data);
-        dataset_free(d);
-        return NULL;
-    }
-    return d;
-}
-
 static enum err_code measure(const struct arguments *args,
                              struct measures *measures, struct err *e)
 {
     struct dataset *d = NULL;
     struct team *team = NULL;
-    struct model *m = load_model(args->model, e);
+    char path[PATH_MAX];
+    struct model *m = load_model(args->model, path, sizeof path, e);
     enum err_code code = m ? ERR_OK : e->code;
-    if (!code && !(d = load_data(args, m, e)))
+    if (!code && !(d = load_data(m, args->data, args->split, e)))
         code = e->code;
     if (!code && !(team = team_new(args->threads)))
         code = err_set(e, ERR_NO_MEMORY, "%zu threads", args->threads);

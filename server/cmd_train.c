@@ -10,6 +10,7 @@
 #include "lib/train/classes.h"
 #include "lib/train/trainer.h"
 #include "server/command.h"
+#include "server/load.h"
 #include "server/train_view.h"
 
 #include <limits.h>
@@ -30,11 +31,7 @@ struct arguments {
 };
 
 static const struct setting table[] = {
-    {.name = "data",
-     .type = SETTING_TEXT,
-     .offset = offsetof(struct arguments, data),
-     .value = "PATH",
-     .help = "IDX folder, .npy, .npz, .csv or folder of class folders"},
+    LOAD_DATA_SETTING(struct arguments),
     {.name = "out",
      .type = SETTING_TEXT,
      .offset = offsetof(struct arguments, out),
@@ -46,13 +43,7 @@ static const struct setting table[] = {
      .max = 9007199254740991,
      .value = "N",
      .help = "instead of the recipe's"},
-    {.name = "threads",
-     .type = SETTING_COUNT,
-     .offset = offsetof(struct arguments, threads),
-     .min = 1,
-     .max = TRAIN_MAX_THREADS,
-     .value = "N",
-     .help = "by default one for each processor"},
+    LOAD_THREADS_SETTING(struct arguments),
     {.name = "resume",
      .type = SETTING_FLAG,
      .offset = offsetof(struct arguments, resume),
@@ -102,8 +93,8 @@ struct job {
     char file[PATH_MAX], checkpoint[PATH_MAX];
 };
 
-static struct dataset *load_data(const struct job *job,
-                                 enum dataset_split split, struct err *e)
+static struct dataset *read_split(const struct job *job,
+                                  enum dataset_split split, struct err *e)
 {
     const struct recipe *r = job->recipe;
     struct dataset_want want = {.split = split, .rank = r->input_rank};
@@ -119,7 +110,7 @@ static struct dataset *load_data(const struct job *job,
 
 static enum err_code load_test(struct job *job, struct err *e)
 {
-    job->test = load_data(job, DATASET_TEST, e);
+    job->test = read_split(job, DATASET_TEST, e);
     if (!job->test)
         return err_wrap(e, "--test");
     if (job->test->hash == job->data->hash)
@@ -167,7 +158,7 @@ static enum err_code job_init(struct job *job, struct err *e)
     job->recipe = recipe_load(job->args.recipe, e);
     if (!job->recipe)
         return e->code;
-    job->data = load_data(job, DATASET_TRAIN, e);
+    job->data = read_split(job, DATASET_TRAIN, e);
     if (!job->data || (job->args.test && load_test(job, e)))
         return e->code;
     return find_places(job, e);

@@ -1,10 +1,11 @@
-/* Load: find the file, then read it.
- */
+/* Load: find the file, then read it. */
 #include "server/load.h"
 
 #include "lib/model/model_file.h"
+#include "lib/train/classes.h"
 
 #include <stdint.h>
+#include <string.h>
 
 struct model *load_model(const char *argument, char *out, size_t size,
                          struct err *e)
@@ -12,6 +13,24 @@ struct model *load_model(const char *argument, char *out, size_t size,
     if (model_find_file(out, size, argument, e) != ERR_OK)
         return NULL;
     return model_load(out, e);
+}
+
+struct dataset *load_data(const struct model *m, const char *path, int split,
+                          struct err *e)
+{
+    struct dataset_want want = {.split = split == DATASET_TRAIN ? DATASET_TRAIN
+                                                                : DATASET_TEST,
+                                .rank = m->input_rank};
+    memcpy(want.shape, m->input_shape, sizeof m->input_shape);
+    struct dataset *d = dataset_load(path, &want, e);
+    if (d && m->classifier.present &&
+        classes_match(d, (const char *const *)m->classes, m->classifier.classes,
+                      e)) {
+        err_wrap(e, "%s", path);
+        dataset_free(d);
+        return NULL;
+    }
+    return d;
 }
 
 enum err_code load_layer(const struct model *m, size_t *layer, struct err *e)
