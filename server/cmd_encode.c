@@ -83,16 +83,6 @@ static bool is_npz(const struct job *job)
     return ends_with(job->args.out, ".npz");
 }
 
-/* Whether every layer from `layer` down can draw what it codes. */
-static bool has_decoders(const struct model *m, size_t layer)
-{
-    for (size_t i = 0; i <= layer; i++) {
-        if (m->layers[i].dec.kind == NULL)
-            return false;
-    }
-    return true;
-}
-
 /* Reads --what, if it is there. */
 static enum err_code read_what(struct job *job, struct err *e)
 {
@@ -131,7 +121,7 @@ static void choose_parts(struct job *job)
     job->wanted[PART_CODES] = true;
     job->wanted[PART_GROUPS] = is_npz(job);
     job->wanted[PART_RECONSTRUCTIONS] =
-        is_npz(job) && has_decoders(job->m, job->args.layer);
+        is_npz(job) && model_draws(job->m, job->args.layer);
 }
 
 static enum err_code load(struct job *job, struct err *e)

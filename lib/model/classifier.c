@@ -102,3 +102,11 @@ void classifier_backward(const struct classifier *c, float *grads, float *dz,
             dz[b * n + i] += (g[i] - hb[i] * along) / norm[b];
     }
 }
+
+int classifier_emit(const struct classifier *c, struct graph *g, int z)
+{
+    int h = g->apply(g, GRAPH_DIVIDE, z, graph_guarded_norm(g, z));
+    int scores = g->apply(g, GRAPH_PRODUCT, h, param_emit(c->weight, g));
+    scores = g->apply(g, GRAPH_ADD, scores, param_emit(c->bias, g));
+    return g->apply(g, GRAPH_SOFTMAX, scores, GRAPH_NONE);
+}

@@ -44,4 +44,7 @@ void classifier_backward(const struct classifier *c, float *grads, float *dz,
                          const float *d_scores, const float *h,
                          const float *norm, size_t B, float *dh);
 
+/* The value softmax(C z/||z|| + c) for the graph's value z. */
+int classifier_emit(const struct classifier *c, struct graph *g, int z);
+
 #endif

@@ -70,6 +70,10 @@ static inline const struct layer *model_top(const struct model *m)
     return &m->layers[m->n_layers - 1];
 }
 
+/* Whether the code of `layer` can be drawn in the input: every layer from it
+ * down has a decoder. */
+bool model_draws(const struct model *m, size_t layer);
+
 /* ---- running ---- */
 
 struct model_options {
@@ -92,7 +96,8 @@ struct pass {
 };
 
 /* Codes of all layers for raw x (B,inputs). ERR_NO_MEMORY if the arena's
- * maximum is passed. Codes that are not finite are ERR_INTERNAL. */
+ * maximum is passed; ERR_SHAPE for rows so large that preprocessing overflows;
+ * codes that are not finite are ERR_INTERNAL. */
 enum err_code model_encode(const struct model *m, struct pass *p,
                            const float *x, size_t B,
                            const struct model_options *options,

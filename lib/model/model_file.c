@@ -227,7 +227,8 @@ enum err_code model_save(const struct model *m, const char *path, struct err *e)
 /* A version folder's number, 0 if the name is none. */
 static unsigned long version_number(const char *name)
 {
-    if (!isdigit((unsigned char)name[0]) || name[0] == '0' || strlen(name) > 15)
+    if (!isdigit((unsigned char)name[0]) || name[0] == '0' ||
+        strlen(name) > MODEL_VERSION_DIGITS)
         return 0;
     char *end;
     unsigned long number = strtoul(name, &end, 10);

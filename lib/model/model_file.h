@@ -11,6 +11,7 @@
 #include "lib/model/model.h"
 
 #define MODEL_FILE_NAME "model.safetensors"
+#define MODEL_VERSION_DIGITS 18 /* of a version folder's name, at most */
 
 /* NULL on error: ERR_NOT_FOUND, ERR_CORRUPT, ERR_NO_MEMORY, with the path. */
 struct model *model_load(const char *path, struct err *e);

@@ -56,6 +56,11 @@ enum err_code model_encode(const struct model *m, struct pass *p,
         return no_memory(memory, B, e);
     memcpy(p->x, x, size * sizeof(float));
     preprocess_apply(&m->preprocess, p->x, p->scale, B, model_inputs(m));
+    for (size_t b = 0; b < B; b++)
+        if (!isfinite(p->scale[b]))
+            return err_set(e, ERR_SHAPE,
+                           "inputs[%zu]: its norm is over what float32 holds",
+                           b);
 
     const float *in = p->x;
     for (size_t i = 0; i < m->n_layers; i++) {
@@ -108,6 +113,14 @@ enum err_code model_classify(const struct model *m, struct pass *p,
 }
 
 /* ---- back to the input ---- */
+
+bool model_draws(const struct model *m, size_t layer)
+{
+    for (size_t i = 0; i <= layer; i++)
+        if (!m->layers[i].dec.kind)
+            return false;
+    return true;
+}
 
 /* What the layer's decoder draws from z (B,n), from `memory`. */
 static float *draw(const struct layer *l, const float *z, size_t B,

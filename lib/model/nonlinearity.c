@@ -37,12 +37,16 @@ static void relu_backward(float *da, float *db, const float *dz, const float *z,
         }
 }
 
+static int relu_emit(struct graph *g, int a, int b)
+{
+    return graph_positive(g, g->apply(g, GRAPH_SUBTRACT, a, b));
+}
+
 static const struct nonlinearity relu = {
     .name = "relu",
-    .non_negative = true,
-    .sparse = true,
     .apply = relu_apply,
     .backward = relu_backward,
+    .emit = relu_emit,
 };
 
 /* ---- shrink: b is a threshold, kept at 0 or above by its bound ---- */
@@ -69,11 +73,19 @@ static void shrink_backward(float *da, float *db, const float *dz,
         }
 }
 
+static int shrink_emit(struct graph *g, int a, int b)
+{
+    int size = g->apply(g, GRAPH_ABS, a, GRAPH_NONE);
+    int sign = g->apply(g, GRAPH_SIGN, a, GRAPH_NONE);
+    size = graph_positive(g, g->apply(g, GRAPH_SUBTRACT, size, b));
+    return g->apply(g, GRAPH_MULTIPLY, sign, size);
+}
+
 static const struct nonlinearity shrink = {
     .name = "shrink",
-    .sparse = true,
     .apply = shrink_apply,
     .backward = shrink_backward,
+    .emit = shrink_emit,
 };
 
 /* ---- tanh ---- */
@@ -97,10 +109,17 @@ static void tanh_backward(float *da, float *db, const float *dz, const float *z,
         }
 }
 
+static int tanh_emit(struct graph *g, int a, int b)
+{
+    return g->apply(g, GRAPH_TANH, g->apply(g, GRAPH_SUBTRACT, a, b),
+                    GRAPH_NONE);
+}
+
 static const struct nonlinearity hyperbolic_tangent = {
     .name = "tanh",
     .apply = tanh_apply,
     .backward = tanh_backward,
+    .emit = tanh_emit,
 };
 
 /* ---- identity ---- */
@@ -124,10 +143,16 @@ static void identity_backward(float *da, float *db, const float *dz,
         }
 }
 
+static int identity_emit(struct graph *g, int a, int b)
+{
+    return g->apply(g, GRAPH_SUBTRACT, a, b);
+}
+
 static const struct nonlinearity identity = {
     .name = "identity",
     .apply = identity_apply,
     .backward = identity_backward,
+    .emit = identity_emit,
 };
 
 const struct nonlinearity *const nonlinearities[] = {

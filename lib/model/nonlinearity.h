@@ -7,19 +7,20 @@
 #ifndef SPARSED_MODEL_NONLINEARITY_H
 #define SPARSED_MODEL_NONLINEARITY_H
 
-#include <stdbool.h>
+#include "lib/model/graph.h"
+
 #include <stddef.h>
 
 struct nonlinearity {
     const char *name;
-    bool non_negative; /* z >= 0 always */
-    bool sparse;       /* exact zeros occur */
     /* z (B,n) = f(a, b), a (B,n), b (n); z may be a. */
     void (*apply)(float *z, const float *a, const float *b, size_t B, size_t n);
     /* da (B,n) = dz * df/da; db (n) += sum over rows of dz * df/db. z is what
      * apply gave; da may be dz. */
     void (*backward)(float *da, float *db, const float *dz, const float *z,
                      size_t B, size_t n);
+    /* The value f(a, b) for the graph's values a and b. */
+    int (*emit)(struct graph *g, int a, int b);
 };
 
 /* NULL if there is none of that name. */

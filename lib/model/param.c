@@ -77,6 +77,11 @@ struct param *params_find(struct params *t, const char *name)
     return NULL;
 }
 
+int param_emit(const struct param *p, struct graph *g)
+{
+    return g->constant(g, p->name, p->value, p->rank, p->dims);
+}
+
 void params_project(struct params *t)
 {
     for (size_t i = 0; i < t->n; i++)

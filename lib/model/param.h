@@ -9,6 +9,7 @@
 #define SPARSED_MODEL_PARAM_H
 
 #include "lib/base/err.h"
+#include "lib/model/graph.h"
 
 #include <stddef.h>
 
@@ -56,6 +57,9 @@ enum err_code params_allocate(struct params *t, struct err *e) ERR_CHECKED;
 void params_fini(struct params *t);
 
 struct param *params_find(struct params *t, const char *name);
+
+/* The row's value as a constant of the graph. */
+int param_emit(const struct param *p, struct graph *g);
 
 /* Runs every row's projection. */
 void params_project(struct params *t);

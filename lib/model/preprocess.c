@@ -16,6 +16,8 @@ struct preprocess_kind {
     /* One row x (m) in place; what it was divided by goes into *scale. */
     void (*apply)(float *x, size_t m, float *scale);
     void (*undo)(float *x, size_t m, float scale);
+    int (*emit)(struct graph *g, int x, int *scale);
+    int (*emit_undo)(struct graph *g, int x, int scale);
 };
 
 static void unit_norm_apply(float *x, size_t m, float *scale)
@@ -30,8 +32,20 @@ static void unit_norm_undo(float *x, size_t m, float scale)
     vec_scale(x, scale, m);
 }
 
+static int unit_norm_emit(struct graph *g, int x, int *scale)
+{
+    *scale = graph_guarded_norm(g, x);
+    return g->apply(g, GRAPH_DIVIDE, x, *scale);
+}
+
+static int unit_norm_emit_undo(struct graph *g, int x, int scale)
+{
+    return g->apply(g, GRAPH_MULTIPLY, x, scale);
+}
+
 static const struct preprocess_kind kinds[] = {
-    {"unit_norm", true, unit_norm_apply, unit_norm_undo},
+    {"unit_norm", true, unit_norm_apply, unit_norm_undo, unit_norm_emit,
+     unit_norm_emit_undo},
 };
 
 static const struct preprocess_kind *find(const char *name)
@@ -107,4 +121,21 @@ bool preprocess_scales(const struct preprocess *p)
         if (p->steps[i].kind->scales)
             return true;
     return false;
+}
+
+int preprocess_emit(const struct preprocess *p, struct graph *g, int x,
+                    int *scale)
+{
+    *scale = GRAPH_NONE;
+    for (size_t i = 0; i < p->n; i++)
+        x = p->steps[i].kind->emit(g, x, scale);
+    return x;
+}
+
+int preprocess_emit_undo(const struct preprocess *p, struct graph *g, int x,
+                         int scale)
+{
+    for (size_t i = p->n; i-- > 0;)
+        x = p->steps[i].kind->emit_undo(g, x, scale);
+    return x;
 }

@@ -7,6 +7,7 @@
 
 #include "lib/base/err.h"
 #include "lib/base/json.h"
+#include "lib/model/graph.h"
 #include "lib/model/space.h"
 
 #include <stdbool.h>
@@ -39,5 +40,13 @@ void preprocess_undo(const struct preprocess *p, float *x, const float *scale,
 
 /* Whether rows have scales of their own (else all are 1). */
 bool preprocess_scales(const struct preprocess *p);
+
+/* The value after all steps for the graph's value x; *scale: what its rows
+ * were divided by, GRAPH_NONE where nothing scales. preprocess_emit_undo is
+ * the way back. */
+int preprocess_emit(const struct preprocess *p, struct graph *g, int x,
+                    int *scale);
+int preprocess_emit_undo(const struct preprocess *p, struct graph *g, int x,
+                         int scale);
 
 #endif

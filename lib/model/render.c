@@ -140,9 +140,13 @@ static enum err_code render(const struct model *m,
         ceil((double)layout.width * (double)(tile_width(m) * zoom + 1)) + 1;
     double height =
         ceil((double)layout.height * (double)(tile_height(m) * zoom + 1)) + 1;
-    if (width > 1e6 || height > 1e6)
-        return err_set(e, ERR_TOO_LARGE, "a picture of %.0f x %.0f", height,
-                       width);
+    double most =
+        options->max_side ? (double)options->max_side : IMAGE_MAX_SIDE;
+    if (width > most || height > most)
+        return err_set(e, ERR_TOO_LARGE,
+                       "a picture of %.0f x %.0f is the smallest: the longest "
+                       "side allowed is %.0f",
+                       height, width, most);
     if (make_image(out, (size_t)height, (size_t)width,
                    picture_channels(&m->input), e))
         return e->code;

@@ -12,7 +12,7 @@
 
 struct render_options {
     size_t layer;    /* whose atoms */
-    size_t max_side; /* longest side allowed, 0: IMAGE_MAX_SIDE */
+    size_t max_side; /* longest side allowed; 0: 2048 where that is possible */
     size_t zoom;     /* pixels per input pixel, 0: chosen to be readable */
 };
 

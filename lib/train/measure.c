@@ -192,9 +192,7 @@ static enum err_code work_run(struct work *w, struct team *team, struct err *e)
     w->n_chunks = (w->n + w->rows - 1) / w->rows;
     w->n_members = team_size(team);
     w->units = layer_units(model_top(w->m));
-    w->draws = true;
-    for (size_t i = 0; i < w->m->n_layers; i++)
-        w->draws &= w->m->layers[i].dec.kind != NULL;
+    w->draws = model_draws(w->m, w->m->n_layers - 1);
     w->chunks = mem_array(w->n_chunks, sizeof *w->chunks);
     w->members = mem_array(w->n_members, sizeof *w->members);
     if (!w->chunks || !w->members)

@@ -56,6 +56,10 @@ struct encoder_kind {
                      const struct tape *tape, float *dz, float *dx,
                      const float *x, size_t B, struct arena *scratch);
 
+    /* The value of the code for the graph's value x; NULL: it cannot be told
+     * as a fixed list of operations. */
+    int (*emit)(const struct layer *layer, struct graph *g, int x);
+
     /* Bytes of scratch that one forward, and one backward call over a tape of
      * `steps`, take at most: the caller has reserved them (arena_reserve). */
     size_t (*scratch_bytes)(const struct layer *layer, size_t B, size_t steps);

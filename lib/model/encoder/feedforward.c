@@ -48,6 +48,11 @@ static void backward(const struct layer *l, float *grads,
     arena_rewind(scratch, mark);
 }
 
+static int emit(const struct layer *l, struct graph *g, int x)
+{
+    return units_emit(l, g, l->enc.kind->emit(&l->enc, g, x));
+}
+
 static size_t scratch_bytes(const struct layer *l, size_t B, size_t steps)
 {
     (void)steps;
@@ -63,5 +68,6 @@ const struct encoder_kind encoder_feedforward = {
     .start = start,
     .forward = forward,
     .backward = backward,
+    .emit = emit,
     .scratch_bytes = scratch_bytes,
 };

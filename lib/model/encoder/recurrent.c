@@ -124,6 +124,17 @@ static void backward(const struct layer *l, float *grads,
     arena_rewind(scratch, mark);
 }
 
+static int emit(const struct layer *l, struct graph *g, int x)
+{
+    int ex = l->enc.kind->emit(&l->enc, g, x);
+    int z = units_emit(l, g, ex);
+    for (size_t t = 1; t < l->encoder.steps; t++) {
+        int sz = l->rec.kind->emit(&l->rec, g, z);
+        z = units_emit(l, g, g->apply(g, GRAPH_ADD, sz, ex));
+    }
+    return z;
+}
+
 static size_t scratch_bytes(const struct layer *l, size_t B, size_t steps)
 {
     return l->enc.kind->scratch_bytes(&l->enc, B) +
@@ -141,5 +152,6 @@ const struct encoder_kind encoder_recurrent = {
     .start = start,
     .forward = forward,
     .backward = backward,
+    .emit = emit,
     .scratch_bytes = scratch_bytes,
 };

@@ -77,3 +77,12 @@ void units_backward(const struct layer *l, float *grads, float *da, float *dz,
         }
     enc->f->backward(da, db, dz, h, B, n);
 }
+
+int units_emit(const struct layer *l, struct graph *g, int a)
+{
+    const struct encoder *enc = &l->encoder;
+    int z = enc->f->emit(g, a, param_emit(enc->bias, g));
+    if (!enc->gain)
+        return z;
+    return g->apply(g, GRAPH_MULTIPLY, z, param_emit(enc->gain, g));
+}

@@ -25,4 +25,7 @@ void units_forward(const struct layer *l, float *z, float *h, const float *a,
 void units_backward(const struct layer *l, float *grads, float *da, float *dz,
                     const float *z, const float *h, size_t B, float *sink);
 
+/* The value gain * f(a, b) for the graph's value a. */
+int units_emit(const struct layer *l, struct graph *g, int a);
+
 #endif

@@ -163,11 +163,9 @@ static void gradient(const struct operator *op, float *dw, const float *dy,
               B, 1, 1);
 }
 
-static void column(const struct operator *op, float *out, size_t i)
+static int emit(const struct operator *op, struct graph *g, int x)
 {
-    size_t m = outputs(op), n = inputs(op);
-    for (size_t r = 0; r < m; r++)
-        out[r] = op->weight->value[r * n + i];
+    return g->apply(g, GRAPH_PRODUCT, x, param_emit(op->weight, g));
 }
 
 static size_t scratch_bytes(const struct operator *op, size_t B)
@@ -191,6 +189,6 @@ const struct operator_kind operator_dense = {
     .apply = apply,
     .adjoint = adjoint,
     .gradient = gradient,
-    .column = column,
+    .emit = emit,
     .scratch_bytes = scratch_bytes,
 };

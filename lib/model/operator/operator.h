@@ -69,8 +69,8 @@ struct operator_kind {
     void (*gradient)(const struct operator *op, float *dw, const float *dy,
                      const float *x, size_t B, struct arena *scratch);
 
-    /* What input unit i alone gives: column i of W into out (out). */
-    void (*column)(const struct operator *op, float *out, size_t i);
+    /* The value W x for the graph's value x. */
+    int (*emit)(const struct operator *op, struct graph *g, int x);
     /* Bytes of scratch that one call may take. */
     size_t (*scratch_bytes)(const struct operator *op, size_t B);
 };

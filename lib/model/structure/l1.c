@@ -89,6 +89,20 @@ static void unpool(const struct structure *s, float *out, const float *wanted,
         out[i] = wanted[i] * sign(z[i]);
 }
 
+static int emit_pool(const struct structure *s, struct graph *g, int z)
+{
+    (void)s;
+    return g->apply(g, GRAPH_ABS, z, GRAPH_NONE);
+}
+
+static int emit_unpool(const struct structure *s, struct graph *g, int wanted,
+                       int z, int v)
+{
+    (void)s, (void)v;
+    return g->apply(g, GRAPH_MULTIPLY, wanted,
+                    g->apply(g, GRAPH_SIGN, z, GRAPH_NONE));
+}
+
 static enum err_code layout(const struct structure *s, struct layout *out,
                             struct arena *memory, struct err *e)
 {
@@ -120,5 +134,7 @@ const struct structure_kind structure_l1 = {
     .pool = pool,
     .pool_backward = pool_backward,
     .unpool = unpool,
+    .emit_pool = emit_pool,
+    .emit_unpool = emit_unpool,
     .layout = layout,
 };

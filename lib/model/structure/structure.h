@@ -65,6 +65,11 @@ struct structure_kind {
     void (*unpool)(const struct structure *s, float *out, const float *wanted,
                    const float *z, const float *v, size_t B);
 
+    /* The values of pool and unpool for the graph's values. */
+    int (*emit_pool)(const struct structure *s, struct graph *g, int z);
+    int (*emit_unpool)(const struct structure *s, struct graph *g, int wanted,
+                       int z, int v);
+
     /* Places and edges from `memory`; ERR_NO_MEMORY. */
     enum err_code (*layout)(const struct structure *s, struct layout *out,
                             struct arena *memory, struct err *e);

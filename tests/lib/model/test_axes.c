@@ -96,10 +96,9 @@ static void mirror_gradient(const struct operator *op, float *dw,
         dw[i % n] += dy[i] * x[i];
 }
 
-static void mirror_column(const struct operator *op, float *out, size_t i)
+static int mirror_emit(const struct operator *op, struct graph *g, int x)
 {
-    memset(out, 0, op->weight->count * sizeof *out);
-    out[i] = op->weight->value[i];
+    return g->apply(g, GRAPH_MULTIPLY, x, param_emit(op->weight, g));
 }
 
 static size_t mirror_scratch(const struct operator *op, size_t B)
@@ -120,7 +119,7 @@ static const struct operator_kind mirror = {
     .apply = mirror_apply,
     .adjoint = mirror_adjoint,
     .gradient = mirror_gradient,
-    .column = mirror_column,
+    .emit = mirror_emit,
     .scratch_bytes = mirror_scratch,
 };
 

@@ -240,6 +240,21 @@ START_TEST(a_row_of_zeros_is_no_trouble)
 }
 END_TEST
 
+START_TEST(a_row_too_large_for_its_norm_is_refused)
+{
+    struct model *m = composition_model((size_t)_i);
+    float huge[COMPOSITION_INPUTS];
+    struct model_options options = {0};
+    struct pass p;
+    for (size_t i = 0; i < COMPOSITION_INPUTS; i++)
+        huge[i] = 3e38f;
+    ck_assert_int_eq(model_encode(m, &p, huge, 1, &options, &memory, &e),
+                     ERR_SHAPE);
+    ck_assert_msg(strstr(e.msg, "inputs[0]") != NULL, "%s", e.msg);
+    model_free(m);
+}
+END_TEST
+
 START_TEST(atoms_can_be_drawn)
 {
     struct model *m = composition_model((size_t)_i);
@@ -254,6 +269,8 @@ START_TEST(atoms_can_be_drawn)
     image_fini(&image);
     options.layer = 9;
     ck_assert_int_eq(render_atoms(m, &options, &image, &e), ERR_NOT_FOUND);
+    options = (struct render_options){.max_side = 8};
+    ck_assert_int_eq(render_atoms(m, &options, &image, &e), ERR_TOO_LARGE);
     model_free(m);
 }
 END_TEST
@@ -375,6 +392,7 @@ Suite *suite_model(void)
     tcase_add_loop_test(t, explained_shares_sum_to_the_whole, 0, n);
     tcase_add_loop_test(t, a_pass_keeps_to_its_stated_bytes, 0, n);
     tcase_add_loop_test(t, a_row_of_zeros_is_no_trouble, 0, n);
+    tcase_add_loop_test(t, a_row_too_large_for_its_norm_is_refused, 0, n);
     tcase_add_loop_test(t, atoms_can_be_drawn, 0, n);
     suite_add_tcase(s, t);
     TCase *bad = tcase_create("refusals");

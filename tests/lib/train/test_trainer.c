@@ -4,7 +4,6 @@
 #include "lib/base/file.h"
 #include "lib/base/mem.h"
 #include "lib/model/model_file.h"
-#include "lib/train/rows.h"
 #include "lib/train/trainer.h"
 #include "tests/support/blobs.h"
 #include "tests/support/near.h"
@@ -299,56 +298,6 @@ START_TEST(a_stop_within_patience_is_counted_on)
 }
 END_TEST
 
-/* ---- rows ---- */
-
-START_TEST(every_row_is_for_validation_or_in_one_batch_of_each_epoch)
-{
-    struct recipe *r = parse(two_phases);
-    struct rows rows;
-    bool seen[300] = {false};
-    size_t n, total = 0;
-    ck_assert(!rows_init(&rows, r, blobs(300, 1), 3, &e));
-    ck_assert_uint_eq(rows.n_validation, 50);
-    ck_assert_uint_eq(rows.n_batches, 16);
-    for (size_t i = 0; i < rows.n_validation; i++)
-        seen[rows.validation[i]] = true;
-    rows_order(&rows, 3, 0, 0);
-    for (size_t i = 0; i < rows.n_batches; i++) {
-        const uint32_t *batch = rows_batch(&rows, i, &n);
-        ck_assert(n == 15 || n == 16);
-        total += n;
-        for (size_t k = 0; k < n; k++) {
-            ck_assert(!seen[batch[k]]);
-            seen[batch[k]] = true;
-        }
-    }
-    ck_assert_uint_eq(total, 250);
-    rows_fini(&rows);
-    recipe_free(r);
-}
-END_TEST
-
-START_TEST(orders_differ_by_seed_phase_and_epoch_alone)
-{
-    struct recipe *r = parse(two_phases);
-    struct rows rows;
-    uint32_t first[250];
-    ck_assert(!rows_init(&rows, r, blobs(300, 1), 3, &e));
-    rows_order(&rows, 3, 1, 2);
-    memcpy(first, rows.order, sizeof first);
-    rows_order(&rows, 4, 1, 2);
-    ck_assert_mem_ne(first, rows.order, sizeof first);
-    rows_order(&rows, 3, 0, 2);
-    ck_assert_mem_ne(first, rows.order, sizeof first);
-    rows_order(&rows, 3, 1, 3);
-    ck_assert_mem_ne(first, rows.order, sizeof first);
-    rows_order(&rows, 3, 1, 2);
-    ck_assert_mem_eq(first, rows.order, sizeof first);
-    rows_fini(&rows);
-    recipe_free(r);
-}
-END_TEST
-
 /* ---- refusing ---- */
 
 START_TEST(every_allocation_may_fail)
@@ -472,7 +421,6 @@ Suite *suite_trainer(void)
     Suite *s = suite_create("trainer");
     TCase *learning = tcase_create("learning");
     TCase *same = tcase_create("the same bytes");
-    TCase *order = tcase_create("rows");
     TCase *refusing = tcase_create("refusing");
     tcase_set_timeout(same, 60);
     tcase_add_test(learning, training_lowers_the_loss_and_the_error);
@@ -486,9 +434,6 @@ Suite *suite_trainer(void)
     tcase_add_test(same,
                    a_run_stopped_after_every_epoch_ends_in_the_same_bytes);
     tcase_add_test(same, a_stop_within_patience_is_counted_on);
-    tcase_add_test(order,
-                   every_row_is_for_validation_or_in_one_batch_of_each_epoch);
-    tcase_add_test(order, orders_differ_by_seed_phase_and_epoch_alone);
     tcase_add_test(refusing, every_allocation_may_fail);
     tcase_add_test(refusing, a_checkpoint_of_another_run_is_refused);
     tcase_add_test(refusing, a_damaged_checkpoint_is_refused);
@@ -497,7 +442,6 @@ Suite *suite_trainer(void)
     tcase_add_test(refusing, data_that_does_not_suit_the_recipe_is_refused);
     suite_add_tcase(s, learning);
     suite_add_tcase(s, same);
-    suite_add_tcase(s, order);
     suite_add_tcase(s, refusing);
     return s;
 }

@@ -1,0 +1,45 @@
+/* Graph: a model told as a list of standard operations, for other runtimes.
+ *
+ * Each axis value emits itself through this interface and does not know who
+ * listens: an exporter that writes a file, or a test that computes at once.
+ * Values are matrices (B, n) told by a number; a constant of one row or one
+ * column is repeated where an operation needs it to be.
+ */
+#ifndef SPARSED_MODEL_GRAPH_H
+#define SPARSED_MODEL_GRAPH_H
+
+#include <stddef.h>
+
+#define GRAPH_NONE (-1) /* no value: no second input, or memory is out */
+
+enum graph_op {
+    GRAPH_PRODUCT, /* a b', b (n,k) as weights are stored */
+    GRAPH_ADD,
+    GRAPH_SUBTRACT,
+    GRAPH_MULTIPLY,
+    GRAPH_DIVIDE,
+    GRAPH_MAX,
+    GRAPH_ABS, /* from here on of one input */
+    GRAPH_SIGN,
+    GRAPH_TANH,
+    GRAPH_NORM,   /* of each row, (B,1) */
+    GRAPH_SOFTMAX /* of each row */
+};
+
+/* The listener. Both functions give the number of the new value, or GRAPH_NONE;
+ * given GRAPH_NONE for an input they give GRAPH_NONE, so emitters need not look
+ * on their way. */
+struct graph {
+    /* `data` (product of dims) must live as long as the graph. */
+    int (*constant)(struct graph *g, const char *name, const float *data,
+                    size_t rank, const size_t *dims);
+    int (*apply)(struct graph *g, enum graph_op op, int a, int b);
+};
+
+/* max(||a||, 1e-12) of each row, (B,1): what normalising divides by. */
+int graph_guarded_norm(struct graph *g, int a);
+
+/* max(0, a). */
+int graph_positive(struct graph *g, int a);
+
+#endif
