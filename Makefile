@@ -108,6 +108,11 @@ $(O)/o/%.o: %.c $(O)/flags | deps
 $(TESTS_O): private EXTRA = $(CHECK_CFLAGS)
 $(TESTS_O): | deps-test
 
+# Where `serve` looks for models when ./models is not there.
+$(O)/o/server/config.o: private EXTRA = \
+    -DSPARSED_MODELS_DIR='"$(PREFIX)/share/sparsed/models"'
+$(O)/o/server/config.o: $(O)/prefix
+
 # The contract and the demo page travel inside the binary.
 build/gen/assets.c: scripts/assets.sh $(ASSETS) build/gen/assets.list
 	@echo '  embed $(ASSETS)'
@@ -121,8 +126,9 @@ $(O)/o/assets.o: build/gen/assets.c $(O)/flags api/assets.h | deps
 # new flags, and files added or removed, rebuild what they must.
 $(O)/flags: NOTE = $(COMPILE) $(LINK)
 $(O)/sources: NOTE = $(LIB_O)
+$(O)/prefix: NOTE = $(PREFIX)
 build/gen/assets.list: NOTE = $(ASSETS)
-$(O)/flags $(O)/sources build/gen/assets.list: FORCE | deps
+$(O)/flags $(O)/sources $(O)/prefix build/gen/assets.list: FORCE | deps
 	@mkdir -p $(@D)
 	@echo '$(NOTE)' | cmp -s - $@ || echo '$(NOTE)' > $@
 
@@ -132,18 +138,18 @@ deps:
 deps-test: | deps
 	@sh scripts/deps.sh test
 
--include $(LIB_O:.o=.d) $(SERVER_O:.o=.d) $(TESTS_O:.o=.d)
+-include $(LIB_O:.o=.d) $(SERVER_O:.o=.d) $(TESTS_O:.o=.d) $(O)/o/bench/bench.d
 
 # ---- use ----
 
-run: $(BIN) ## serve the shipped models on http://$(LISTEN)
+run: $(BIN) ## serve the shipped models; LISTEN=ADDR:PORT, ARGS: settings
 	$(BIN) serve --listen $(LISTEN) --models models $(ARGS)
 
 data: ## fetch MNIST and Fashion-MNIST into data/
 	@sh scripts/data.sh mnist fashion-mnist
 
 # The recipe names its data set, the training goes to build/models.
-train: $(BIN) ## MODEL=name: train models/name/recipe.json again
+train: $(BIN) ## MODEL=name: train its recipe again; ARGS go to sparsed train
 	@sh scripts/train.sh $(BIN) '$(MODEL)' $(ARGS)
 
 install: $(BIN) ## binary and models below $(DESTDIR)$(PREFIX)
@@ -160,7 +166,7 @@ image: ## container image, with docker, podman or buildah
 # Quick checks first: what lint finds is not worth a build.
 test: ## lint, unit, command and HTTP tests; T=suite: one unit suite
 ifeq ($(T),)
-	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory lint && echo 'lint: passed'
 	@$(MAKE) --no-print-directory unit
 	@$(MAKE) --no-print-directory test-cli
 	@$(MAKE) --no-print-directory test-http
@@ -175,16 +181,21 @@ TEST_ENV_tsan := CK_FORK=no TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
 TEST_ENV_ubsan := CK_TIMEOUT_MULTIPLIER=10 \
                   UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 
+# The last file measures the shipped models on whole data sets.
+HTTP_tsan := 01-11
+
 unit: $(O)/tests
 	$(strip $(if $(T),CK_RUN_SUITE=$(T)) $(TEST_ENV_$(MODE)) $(O)/tests)
 
-test-cli: $(BIN) build/venv/ready ## commands killed and resumed, files beside NumPy
+test-cli: $(BIN) build/venv/ready ## every command, runs killed and resumed, formats
+	SPARSED=$(BIN) build/venv/bin/python tests/cli/test_commands.py
 	SPARSED=$(BIN) build/venv/bin/python tests/cli/test_train.py
 	build/venv/bin/python tests/interop/test_formats.py
 
-test-http: $(BIN) build/venv/ready ## the real binary over TCP
+test-http: $(BIN) build/venv/ready ## the real binary over TCP; ARGS: 03, 05-08, words
 	@sh scripts/data.sh mnist
-	SPARSED=$(BIN) build/venv/bin/python tests/http/run.py $(ARGS)
+	SPARSED=$(BIN) $(TEST_ENV_$(MODE)) \
+	    build/venv/bin/python tests/http/run.py $(or $(ARGS),$(HTTP_$(MODE)))
 
 # NumPy and the public safetensors package, as independent judges.
 build/venv/ready: tests/requirements.txt | deps-test
@@ -195,11 +206,12 @@ build/venv/ready: tests/requirements.txt | deps-test
 test-image: ## build the image, run it read-only, stop it
 	@VERSION=$(VERSION) sh scripts/test-image.sh
 
-asan: ## unit tests, address sanitizer and leak check
-tsan: ## unit tests, thread sanitizer
-ubsan: ## unit tests, undefined-behaviour sanitizer
+asan: ## unit and HTTP tests, address sanitizer and leak check
+tsan: ## the same, thread sanitizer
+ubsan: ## the same, undefined-behaviour sanitizer
 asan tsan ubsan:
 	@$(MAKE) --no-print-directory MODE=$@ unit
+	@$(MAKE) --no-print-directory MODE=$@ test-http
 
 bench: $(BIN) $(O)/bench ## measure beside peers, write bench/RESULTS.md
 	@sh bench/run.sh $(O)/bench $(BIN)

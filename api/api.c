@@ -14,10 +14,15 @@
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
-/* A body that takes longer to read and compute than a hand-over to another
- * thread costs many times over; one input of a thousand numbers is below. */
-#define QUICK_BODY_BYTES ((size_t)32 << 10)
+/* Bodies over these take many times longer to read and compute than a
+ * hand-over to another thread costs; one input of a thousand numbers is below.
+ * A sparse code costs its whole row however short it is, so rows count too:
+ * each has a list or an object or two of its own. */
+#define QUICK_JSON_BYTES ((size_t)16 << 10)
+#define QUICK_NPY_BYTES ((size_t)4 << 10)
+#define QUICK_LISTS 64
 #define DETAIL_BYTES ((size_t)8 << 10)
 
 /* ---- replies ---- */
@@ -122,6 +127,26 @@ static bool refuse_type(struct call *call)
     return true;
 }
 
+static bool refuse_encoding(struct call *call)
+{
+    const char *encoding = call->request->content_encoding;
+    char list[API_ID_BYTES], detail[160];
+
+    if (call->route->takes == 0 || encoding == NULL || encoding[0] == 0 ||
+        strcasecmp(encoding, "identity") == 0)
+        return false;
+    snprintf(detail, sizeof detail,
+             "Content-Encoding %.60s is not taken: send the body as it is, "
+             "without Content-Encoding",
+             encoding);
+    call->response->status = 415;
+    api_response_header(call->response, "Accept-Encoding", "identity");
+    api_response_header(call->response, "Accept-Post",
+                        media_list(list, sizeof list, call->route->takes));
+    problem_write(call->request, 415, detail, call->response);
+    return true;
+}
+
 static bool refuse_accept(struct call *call)
 {
     char list[API_ID_BYTES], detail[256];
@@ -143,7 +168,7 @@ static bool refuse_accept(struct call *call)
 static bool refuse_headers(struct call *call, size_t length)
 {
     return refuse_route(call) || refuse_length(call, length) ||
-           refuse_type(call) || refuse_accept(call);
+           refuse_type(call) || refuse_encoding(call) || refuse_accept(call);
 }
 
 /* ---- entry points ---- */
@@ -199,14 +224,38 @@ void api_handle(struct api *api, const struct api_request *request,
         problem_write_err(request, &e, response);
 }
 
-/* Whether the text asks for more steps than a model was trained with, as far
- * as can be told without reading it. */
-static bool mentions_steps(const struct api_request *request)
+/* Whether there may be an option `steps`, as far as can be told without
+ * reading the text: an escape may hide it. */
+static bool may_set_steps(const char *query)
 {
-    if (request->query != NULL && strstr(request->query, "steps") != NULL)
+    return query != NULL &&
+           (strstr(query, "steps") != NULL || strchr(query, '%') != NULL);
+}
+
+static bool json_is_slow(const char *text, size_t length)
+{
+    size_t lists = 0;
+
+    if (length == 0)
+        return false;
+    if (length > QUICK_JSON_BYTES || memchr(text, '\\', length) != NULL ||
+        memmem(text, length, "\"steps\"", 7) != NULL)
         return true;
-    return request->body_length > 0 &&
-           memmem(request->body, request->body_length, "\"steps\"", 7) != NULL;
+    for (size_t i = 0; i < length; i++)
+        lists += text[i] == '[' || text[i] == '{';
+    return lists > QUICK_LISTS;
+}
+
+static bool body_is_slow(const struct api_request *request)
+{
+    switch (media_parse(request->content_type)) {
+    case MEDIA_JSON:
+        return json_is_slow(request->body, request->body_length);
+    case MEDIA_NPY:
+        return request->body_length > QUICK_NPY_BYTES;
+    default:
+        return true;
+    }
 }
 
 bool api_is_slow(const struct api_request *request)
@@ -220,8 +269,5 @@ bool api_is_slow(const struct api_request *request)
         return true;
     if (call.route->takes == 0 || request->content_type == NULL)
         return false;
-    return request->body_length > QUICK_BODY_BYTES ||
-           (media_parse(request->content_type) & (MEDIA_PNG | MEDIA_JPEG)) !=
-               0 ||
-           mentions_steps(request);
+    return may_set_steps(request->query) || body_is_slow(request);
 }

@@ -16,15 +16,20 @@
 
 #define API_MAX_BODY_BYTES ((size_t)64 << 20)
 #define API_MAX_ROWS 1024
-/* Arena of one request: body's tensors, one pass, the reply's parts. */
-#define API_MAX_REQUEST_BYTES ((size_t)512 << 20)
-#define API_MAX_REPLY_BYTES ((size_t)256 << 20)
+/* Of one request while api_handle runs: what its arena hands out (the body's
+ * tensors, one pass), and its reply. A reply of several passes is put together
+ * from parts that are no longer than it, so a running request holds at most
+ * API_MAX_REQUEST_BYTES + 2 * API_MAX_REPLY_BYTES. */
+#define API_MAX_REQUEST_BYTES ((size_t)192 << 20)
+#define API_MAX_REPLY_BYTES ((size_t)96 << 20)
 #define API_MAX_HEADERS 8
 #define API_ID_BYTES 129
 
 /* What lives as long as the process; the caller fills it. */
 struct api {
-    struct registry *registry;
+    /* NULL while the models are being loaded. Setting it publishes
+     * missing_models too. */
+    struct registry *_Atomic registry;
     /* Set by the server, read by readyz; may change at any time. */
     bool (*draining)(void *arg);
     void *draining_arg;
@@ -37,6 +42,7 @@ struct api_request {
     const char *target;       /* raw path, not decoded, without the query */
     const char *query;        /* raw, without '?'; "" if there is none */
     const char *content_type; /* headers: NULL if absent */
+    const char *content_encoding;
     const char *accept;
     const char *if_none_match;
     const char *id; /* checked and made by the server, never NULL */
@@ -73,8 +79,9 @@ void api_handle(struct api *api, const struct api_request *request,
 bool api_refuse_early(struct api *api, const struct api_request *request,
                       size_t announced_length, struct api_response *response);
 
-/* Whether the request may take long and belongs to the executor: a big body,
- * pictures to make or to read. */
+/* Whether the request may take long and belongs to the executor: a big body or
+ * one of many rows, more steps than usual, pictures to make or to read. One
+ * row of a thousand numbers is quick. */
 bool api_is_slow(const struct api_request *request);
 
 /* The refusals that the server itself makes, in the error format of the

@@ -7,6 +7,7 @@
 #include "api/handlers.h"
 
 #include <stdio.h>
+#include <string.h>
 
 enum err_code health_live(struct call *call, struct err *e)
 {
@@ -27,74 +28,99 @@ static bool count_model(void *arg, const char *name, uint64_t in_service)
     return true;
 }
 
-/* Reasons as elements of a JSON array. */
+/* Collected first and printed later: the registry's visitor runs under its
+ * lock. */
 struct reasons {
-    struct buf *b;
-    size_t n;
+    struct arena *memory;
+    struct reason {
+        struct reason *next;
+        const char *text;
+    } * first, **last;
+    bool failed;
 };
 
-static void add_reason(struct reasons *r, const char *text)
+static bool add_reason(struct reasons *r, const char *text)
 {
-    if (r->n++ > 0)
-        buf_char(r->b, ',');
-    buf_json_text(r->b, text);
+    struct reason *item = arena_take(r->memory, 1, sizeof *item);
+
+    if (item != NULL)
+        item->text = arena_text(r->memory, text, strlen(text));
+    if (item == NULL || item->text == NULL) {
+        r->failed = true;
+        return false;
+    }
+    item->next = NULL;
+    *r->last = item;
+    r->last = &item->next;
+    return true;
 }
 
 static bool add_failure(void *arg, const char *name, uint64_t version,
                         const char *why)
 {
+    char number[40] = "";
     char text[512];
 
-    snprintf(text, sizeof text, "model %s version %llu: %s", name,
-             (unsigned long long)version, why);
-    add_reason(arg, text);
-    return true;
+    if (version > 0)
+        snprintf(number, sizeof number, " version %llu",
+                 (unsigned long long)version);
+    snprintf(text, sizeof text, "model %s%s: %s", name, number, why);
+    return add_reason(arg, text);
 }
 
-static void add_reasons(struct reasons *r, struct api *api, size_t models)
+/* What is wrong with what was loaded. */
+static void add_reasons(struct reasons *r, const struct api *api,
+                        struct registry *registry, size_t models)
 {
     if (api->missing_models != NULL)
         add_reason(r, api->missing_models);
-    if (api->registry == NULL)
-        return;
-    registry_each_failure(api->registry, add_failure, r);
-    if (models == 0 && r->n == 0)
+    registry_each_failure(registry, add_failure, r);
+    if (models == 0 && r->first == NULL)
         add_reason(r, "there is no model in the models folder");
+}
+
+static void print_reasons(struct buf *b, const struct reason *first)
+{
+    buf_text(b, ",\"reasons\":[");
+    for (const struct reason *i = first; i != NULL; i = i->next) {
+        if (i != first)
+            buf_char(b, ',');
+        buf_json_text(b, i->text);
+    }
+    buf_char(b, ']');
 }
 
 enum err_code health_ready(struct call *call, struct err *e)
 {
     struct api *api = call->api;
     struct buf *b = &call->response->body;
-    struct buf list;
+    struct registry *registry = api->registry; /* before what it publishes */
+    struct reasons reasons = {.memory = call->request->memory};
     size_t models = 0;
     bool draining = api->draining != NULL && api->draining(api->draining_arg);
 
-    if (api->registry != NULL)
-        registry_each_model(api->registry, count_model, &models);
-    buf_init(&list, b->max_bytes);
-    struct reasons reasons = {.b = &list};
-    add_reasons(&reasons, api, models);
+    reasons.last = &reasons.first;
+    if (registry != NULL) {
+        registry_each_model(registry, count_model, &models);
+        add_reasons(&reasons, api, registry, models);
+    }
+    if (reasons.failed)
+        return err_set(e, ERR_NO_MEMORY, "no memory for reasons");
 
-    bool failed = reasons.n > 0 && !api->allow_missing_models;
-    const char *status = draining                ? "draining"
-                         : api->registry == NULL ? "loading"
-                         : failed                ? "failed"
-                                                 : "ready";
-    bool ready = !draining && api->registry != NULL && !failed;
+    bool failed = reasons.first != NULL && !api->allow_missing_models;
+    const char *status = draining           ? "draining"
+                         : registry == NULL ? "loading"
+                         : failed           ? "failed"
+                                            : "ready";
+    bool ready = !draining && registry != NULL && !failed;
     call->response->status = ready ? 200 : 503;
     call->response->content_type = "application/json";
     api_response_header(call->response, "Cache-Control", "no-store");
     if (!ready)
         api_response_header(call->response, "Retry-After", "1");
     buf_printf(b, "{\"status\":\"%s\",\"models\":%zu", status, models);
-    if (reasons.n > 0 || !ready) {
-        buf_text(b, ",\"reasons\":[");
-        buf_add(b, list.data, list.length);
-        buf_char(b, ']');
-    }
+    if (reasons.first != NULL || !ready)
+        print_reasons(b, reasons.first);
     buf_text(b, "}\n");
-    bool whole = !buf_failed(&list);
-    buf_fini(&list);
-    return whole ? ERR_OK : err_set(e, ERR_NO_MEMORY, "no memory for reasons");
+    return ERR_OK;
 }

@@ -2,6 +2,7 @@
  * decode. The route's row says which outputs it stands for; here is settled
  * what this model can give of them, and the version is held while it works.
  */
+#include "api/accept.h"
 #include "api/body.h"
 #include "api/handlers.h"
 #include "api/reply.h"
@@ -18,12 +19,30 @@ static enum err_code refuse_missing(const struct run *r, unsigned missing,
     return err_set(e, ERR_CONFLICT, "model %s has %s", r->served->name, what);
 }
 
+/* Options that shape a JSON reply mean nothing in an array or a picture. */
+static enum err_code check_options(const struct call *call, struct err *e)
+{
+    const struct options *o = &call->options;
+    const char *lost = o->explain                     ? "explain"
+                       : (o->given & OPTION_TOP) != 0 ? "top"
+                       : (o->given & OPTION_FORMAT) != 0 && !o->dense ? "format"
+                                                                      : NULL;
+
+    if (call->reply == MEDIA_JSON || lost == NULL)
+        return ERR_OK;
+    return err_set(e, ERR_SHAPE,
+                   "%s: %s has no room for what it asks for: leave it out, or "
+                   "accept application/json",
+                   lost, media_name(call->reply));
+}
+
 static enum err_code settle_outputs(struct run *r, struct err *e)
 {
     const struct options *o = &r->call->options;
     const struct model *m = r->model;
 
-    if (body_layer(o, m, &r->layer, e) != ERR_OK)
+    if (check_options(r->call, e) != ERR_OK ||
+        body_layer(o, m, &r->layer, e) != ERR_OK)
         return e->code;
     unsigned able = run_able(m, r->layer);
     r->outputs = r->call->route->outputs;
@@ -36,7 +55,7 @@ static enum err_code settle_outputs(struct run *r, struct err *e)
         r->outputs |= OUTPUT_SCALES;
     if ((r->outputs & OUTPUT_RECONSTRUCTION) != 0)
         r->outputs |= OUTPUT_ERROR;
-    if (!o->explain || r->call->reply != MEDIA_JSON)
+    if (!o->explain)
         return ERR_OK;
     r->outputs |= OUTPUT_EXPLANATION;
     bool judges = m->classifier.present && r->layer + 1 == m->n_layers;

@@ -40,28 +40,41 @@ static bool collect_name(void *arg, const char *name, uint64_t in_service)
     return true;
 }
 
-struct version_printer {
-    struct buf *b;
-    size_t n;
-    bool whole;          /* objects, not numbers */
-    uint64_t in_service; /* found on the way */
+struct version_list {
+    uint64_t *versions; /* NULL: only counted */
+    size_t n, room;
+    uint64_t in_service;
 };
 
-static bool print_version(void *arg, uint64_t version, bool in_service)
+static bool collect_version(void *arg, uint64_t version, bool in_service)
 {
-    struct version_printer *p = arg;
+    struct version_list *list = arg;
 
-    if (p->n++ > 0)
-        buf_char(p->b, ',');
+    if (list->versions != NULL && list->n == list->room)
+        return false; /* come since they were counted */
+    if (list->versions != NULL)
+        list->versions[list->n] = version;
+    list->n++;
     if (in_service)
-        p->in_service = version;
-    if (p->whole)
-        buf_text(p->b, "{\"version\":");
-    buf_json_uint(p->b, version);
-    if (p->whole)
-        buf_text(p->b, in_service ? ",\"in_service\":true}"
-                                  : ",\"in_service\":false}");
+        list->in_service = version;
     return true;
+}
+
+/* In the request's arena. */
+static enum err_code list_versions(struct call *call, const char *name,
+                                   struct version_list *list, struct err *e)
+{
+    struct registry *registry = call->api->registry;
+    struct version_list count = {.n = 0};
+
+    registry_each_version(registry, name, collect_version, &count);
+    *list = (struct version_list){.room = count.n};
+    list->versions =
+        arena_take(call->request->memory, count.n, sizeof *list->versions);
+    if (list->versions == NULL)
+        return err_set(e, ERR_NO_MEMORY, "no memory for the list of versions");
+    registry_each_version(registry, name, collect_version, list);
+    return ERR_OK;
 }
 
 /* ---- parts of a model's description ---- */
@@ -98,19 +111,27 @@ static void print_actions(struct buf *b, const struct model *m)
 }
 
 /* The members that the list and the full description share; opens the object
- * and leaves it open. Returns the version in service. */
-static uint64_t print_summary(struct buf *b, struct registry *registry,
-                              const struct served *s)
+ * and leaves it open. Tells the version in service. */
+static enum err_code print_summary(struct call *call, const struct served *s,
+                                   uint64_t *in_service, struct err *e)
 {
+    struct buf *b = &call->response->body;
     const struct model *m = s->model;
-    struct version_printer versions = {.b = b};
+    struct version_list versions;
 
+    if (list_versions(call, s->name, &versions, e) != ERR_OK)
+        return e->code;
+    *in_service = versions.in_service;
     buf_text(b, "{\"name\":");
     buf_json_text(b, s->name);
     buf_text(b, ",\"version\":");
     buf_json_uint(b, s->version);
     buf_text(b, ",\"versions\":[");
-    registry_each_version(registry, s->name, print_version, &versions);
+    for (size_t i = 0; i < versions.n; i++) {
+        if (i > 0)
+            buf_char(b, ',');
+        buf_json_uint(b, versions.versions[i]);
+    }
     buf_text(b, "],\"input\":{\"shape\":");
     print_sizes(b, m->input_shape, m->input_rank);
     buf_printf(b, ",\"size\":%zu,\"range\":[", model_inputs(m));
@@ -124,7 +145,7 @@ static uint64_t print_summary(struct buf *b, struct registry *registry,
                m->classifier.present ? m->classifier.classes : 0,
                m->params.total);
     print_actions(b, m);
-    return versions.in_service;
+    return ERR_OK;
 }
 
 static void print_classes(struct buf *b, const struct model *m)
@@ -157,12 +178,15 @@ static void print_layers(struct buf *b, const struct model *m)
     buf_char(b, ']');
 }
 
-static void print_whole(struct buf *b, struct registry *registry,
-                        const struct served *s)
+static enum err_code print_whole(struct call *call, const struct served *s,
+                                 struct err *e)
 {
+    struct buf *b = &call->response->body;
     const struct model *m = s->model;
-    uint64_t in_service = print_summary(b, registry, s);
+    uint64_t in_service;
 
+    if (print_summary(call, s, &in_service, e) != ERR_OK)
+        return e->code;
     buf_printf(b, ",\"in_service\":%s,\"classes\":",
                in_service == s->version ? "true" : "false");
     print_classes(b, m);
@@ -175,7 +199,8 @@ static void print_whole(struct buf *b, struct registry *registry,
     print_json_or_null(b, m->metrics);
     buf_text(b, ",\"lineage\":");
     print_json_or_null(b, m->lineage);
-    buf_char(b, '}');
+    buf_text(b, "}\n");
+    return ERR_OK;
 }
 
 /* ---- handlers ---- */
@@ -201,13 +226,16 @@ enum err_code models_list(struct call *call, struct err *e)
     buf_text(b, "{\"models\":[");
     for (struct name_item *i = names.first; i != NULL; i = i->next) {
         struct err gone;
+        uint64_t in_service;
         const struct served *s = registry_acquire(registry, i->name, 0, &gone);
         if (s == NULL)
             continue; /* taken out of service just now */
         buf_text(b, before);
-        print_summary(b, registry, s);
-        buf_char(b, '}');
+        enum err_code code = print_summary(call, s, &in_service, e);
         registry_release(registry, s);
+        if (code != ERR_OK)
+            return code;
+        buf_char(b, '}');
         before = ",";
     }
     buf_text(b, "]}\n");
@@ -222,27 +250,34 @@ enum err_code models_show(struct call *call, struct err *e)
 
     if (s == NULL)
         return e->code;
-    struct buf *b = begin(call);
-    print_whole(b, registry, s);
-    buf_char(b, '\n');
+    begin(call);
+    enum err_code code = print_whole(call, s, e);
     registry_release(registry, s);
-    return ERR_OK;
+    return code;
 }
 
 enum err_code versions_list(struct call *call, struct err *e)
 {
     struct registry *registry = call->api->registry;
     const struct served *s = registry_acquire(registry, call->model, 0, e);
+    struct version_list list;
 
     if (s == NULL)
         return e->code;
-    struct buf *b = begin(call);
-    struct version_printer versions = {.b = b, .whole = true};
-    buf_text(b, "{\"model\":");
-    buf_json_text(b, s->name);
-    buf_text(b, ",\"versions\":[");
-    registry_each_version(registry, s->name, print_version, &versions);
-    buf_text(b, "]}\n");
+    enum err_code code = list_versions(call, s->name, &list, e);
     registry_release(registry, s);
+    if (code != ERR_OK)
+        return code;
+    struct buf *b = begin(call);
+    buf_text(b, "{\"model\":");
+    buf_json_text(b, call->model);
+    buf_text(b, ",\"versions\":[");
+    for (size_t i = 0; i < list.n; i++) {
+        buf_printf(b, "%s{\"version\":", i > 0 ? "," : "");
+        buf_json_uint(b, list.versions[i]);
+        buf_printf(b, ",\"in_service\":%s}",
+                   list.versions[i] == list.in_service ? "true" : "false");
+    }
+    buf_text(b, "]}\n");
     return ERR_OK;
 }

@@ -68,9 +68,14 @@ enum err_code print_refuse(const struct buf *b, struct err *e)
 {
     if (b->length < b->max_bytes / 4)
         return err_set(e, ERR_NO_MEMORY, "no memory for the reply");
+    return print_refuse_length(b, e);
+}
+
+enum err_code print_refuse_length(const struct buf *b, struct err *e)
+{
     return err_set(e, ERR_TOO_LARGE,
                    "the reply would be over %zu bytes: send fewer inputs, or "
-                   "ask for fewer outputs, top_k or application/x-npy",
+                   "ask for fewer outputs or a smaller top_k",
                    b->max_bytes);
 }
 

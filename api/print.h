@@ -31,6 +31,9 @@ void print_float_or_null(struct buf *b, float value);
  * if it was far from that, memory is out. */
 enum err_code print_refuse(const struct buf *b, struct err *e);
 
+/* ERR_TOO_LARGE, for what would not fit into it. */
+enum err_code print_refuse_length(const struct buf *b, struct err *e);
+
 /* The value, or null if there is none. */
 void print_json_or_null(struct buf *b, const struct json *j);
 

@@ -64,7 +64,20 @@ static void join(struct run *r, struct buf *own)
         open_part(body, &reply_parts[i]);
         buf_add(body, own[i].data, own[i].length);
         buf_char(body, ']');
+        buf_fini(&own[i]);
     }
+}
+
+/* The parts together may be as long as the reply. */
+static enum err_code check_parts(struct run *r, const struct buf *own,
+                                 struct err *e)
+{
+    const struct buf *body = &r->call->response->body;
+    size_t length = 0;
+
+    for (size_t i = 0; own != NULL && i < REPLY_PARTS; i++)
+        length += own[i].length;
+    return length > body->max_bytes ? print_refuse_length(body, e) : ERR_OK;
 }
 
 static enum err_code print_blocks(struct run *r, size_t block, struct buf *own,
@@ -76,7 +89,8 @@ static enum err_code print_blocks(struct run *r, size_t block, struct buf *own,
     for (size_t first = 0; first < r->rows.B; first += block) {
         size_t left = r->rows.B - first;
         if (run_block(r, first, left < block ? left : block, e) != ERR_OK ||
-            print_block(r, own, e) != ERR_OK)
+            print_block(r, own, e) != ERR_OK ||
+            check_parts(r, own, e) != ERR_OK)
             return e->code;
         arena_rewind(memory, mark);
     }

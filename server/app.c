@@ -1,7 +1,8 @@
-/* App: listener, models, executor, lanes, in this order.
+/* App: listener, executor, lanes, models, in this order.
  *
- * The port is taken before the models are loaded, so that a port in use is
- * told at once; nothing is accepted before all is there.
+ * The port is taken and served before the models are loaded: a port in use is
+ * told at once, and probes are told that models are being loaded. Until then
+ * api.registry is NULL and the executor gets nothing.
  */
 #include "server/app.h"
 
@@ -100,23 +101,14 @@ static size_t limit_connections(size_t wanted)
     return possible > 0 ? possible : 1;
 }
 
-static enum err_code start(struct app *app, struct err *e)
+/* Makes the threads that answer. */
+static enum err_code start_lanes(struct app *app, struct err *e)
 {
     const struct config *c = app->config;
 
-    start_blas();
-    app->listener = listener_open(c->listen, e);
-    if (app->listener == NULL)
-        return e->code;
-    app->registry = registry_new();
-    if (app->registry == NULL)
-        return err_set(e, ERR_NO_MEMORY, "no memory for the models");
-    if (load_models(app, e) != ERR_OK)
-        return e->code;
     app->executor = executor_new(c->workers, c->queue);
     if (app->executor == NULL)
         return err_set(e, ERR_NO_MEMORY, "no memory for the executor");
-    app->api.registry = app->registry;
     app->api.draining = is_draining;
     app->api.draining_arg = app;
     app->api.allow_missing_models = c->allow_missing_models;
@@ -134,6 +126,28 @@ static enum err_code start(struct app *app, struct err *e)
     };
     app->lanes = lanes_new(&s, e);
     return app->lanes != NULL ? ERR_OK : e->code;
+}
+
+static enum err_code start(struct app *app, struct err *e)
+{
+    const struct config *c = app->config;
+    char models[512], data[512];
+
+    start_blas();
+    log_event(LOG_DEBUG, "server", "folders", "models=%s data=%s",
+              log_quote(models, sizeof models, c->models),
+              log_quote(data, sizeof data, c->data_dir));
+    app->listener = listener_open(c->listen, e);
+    if (app->listener == NULL || start_lanes(app, e) != ERR_OK)
+        return e->code;
+    app->registry = registry_new();
+    if (app->registry == NULL)
+        return err_set(e, ERR_NO_MEMORY, "no memory for the models");
+    lanes_accept(app->lanes);
+    if (load_models(app, e) != ERR_OK)
+        return e->code;
+    app->api.registry = app->registry;
+    return ERR_OK;
 }
 
 struct app *app_start(const struct config *config, struct err *e)
@@ -156,11 +170,6 @@ const char *app_url(const struct app *app)
     return listener_url(app->listener);
 }
 
-void app_accept(struct app *app)
-{
-    lanes_accept(app->lanes);
-}
-
 /* Whether all connections are gone before the deadline. */
 static bool wait_for_end(struct app *app, usec deadline)
 {
@@ -172,7 +181,7 @@ static bool wait_for_end(struct app *app, usec deadline)
     return true;
 }
 
-bool app_drain(struct app *app)
+enum app_end app_drain(struct app *app)
 {
     usec start = clock_now();
 
@@ -188,16 +197,21 @@ bool app_drain(struct app *app)
         lanes_cut(app->lanes);
         done = wait_for_end(app, clock_now() + CUT_TIME);
     }
+    size_t lost = lanes_lost(app->lanes) + lanes_connections(app->lanes);
+    if (lost > 0)
+        log_event(LOG_ERROR, "server", "lost", "requests=%zu", lost);
     log_event(LOG_INFO, "server", "stopped", "ms=%lld connections=%zu",
               (long long)(clock_now() - start) / 1000,
               lanes_connections(app->lanes));
-    return done;
+    return !done ? APP_STUCK : lost > 0 ? APP_LOST : APP_ANSWERED;
 }
 
 void app_free(struct app *app)
 {
     if (app == NULL)
         return;
+    if (app->listener != NULL)
+        listener_stop(app->listener);
     executor_free(app->executor);
     lanes_free(app->lanes);
     registry_free(app->registry);

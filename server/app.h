@@ -8,21 +8,24 @@
 
 struct app;
 
-/* Listens, loads the models, starts the threads; nothing is accepted yet.
+/* Listens, answers from then on (503 to what needs models), loads the models.
  * `config` must outlive it. NULL: what listening, loading or starting gave. */
 struct app *app_start(const struct config *config, struct err *e);
 
 /* "http://127.0.0.1:8080" */
 const char *app_url(const struct app *app);
 
-/* Begins to accept. */
-void app_accept(struct app *app);
+enum app_end {
+    APP_ANSWERED, /* all that was received in full */
+    APP_LOST,     /* stop_timeout has passed: replies were cut */
+    APP_STUCK     /* the same, and some work cannot be ended: the process has
+                     to */
+};
 
-/* readyz fails from here on; after `drain` accepting stops, and when all is
- * answered this returns true. false: stop_timeout has passed, and some work
- * cannot be ended: the process has to. */
-bool app_drain(struct app *app);
+/* readyz fails from here on; after `drain` accepting stops; returns when all is
+ * answered, or stop_timeout has passed. */
+enum app_end app_drain(struct app *app);
 
-void app_free(struct app *app); /* after app_drain was true; NULL is fine */
+void app_free(struct app *app); /* after app_drain, not APP_STUCK; or NULL */
 
 #endif

@@ -48,8 +48,10 @@ static int reach(const char *host, const char *port, struct err *e)
     for (struct addrinfo *i = found; i != NULL && fd < 0; i = i->ai_next) {
         fd =
             socket(i->ai_family, i->ai_socktype | SOCK_CLOEXEC, i->ai_protocol);
-        if (fd < 0)
+        if (fd < 0) {
+            err_set_errno(e, errno, "%s:%s", host, port);
             continue;
+        }
         setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
         setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
         if (connect(fd, i->ai_addr, i->ai_addrlen) != 0) {

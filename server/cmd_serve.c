@@ -21,13 +21,13 @@ static int serve(const struct config *config)
                                      : command_fail(&command_serve, &e);
     printf("listening on %s\n", app_url(app));
     fflush(stdout);
-    app_accept(app);
     int number = signals_wait();
     log_event(LOG_INFO, "server", "signal", "number=%d", number);
-    if (!app_drain(app))
-        _exit(COMMAND_DONE); /* threads still work: there is no orderly end */
+    enum app_end end = app_drain(app);
+    if (end == APP_STUCK)
+        _exit(COMMAND_FAILED); /* threads still work: no orderly end */
     app_free(app);
-    return COMMAND_DONE;
+    return end == APP_ANSWERED ? COMMAND_DONE : COMMAND_FAILED;
 }
 
 static int run(int argc, char **argv)

@@ -3,6 +3,7 @@
 #include "server/config.h"
 
 #include "api/api.h"
+#include "lib/base/file.h"
 #include "lib/base/log.h"
 #include "lib/base/team.h"
 
@@ -12,6 +13,10 @@
 
 #define MAX_FILE_BYTES ((size_t)1 << 20)
 #define DAY 86400.0
+/* Where `make install` puts the models; the Makefile says. */
+#ifndef SPARSED_MODELS_DIR
+#define SPARSED_MODELS_DIR "/usr/local/share/sparsed/models"
+#endif
 
 static const char *const log_levels[] = {"error", "warn", "info", "debug",
                                          NULL};
@@ -22,12 +27,14 @@ static const char *const log_formats[] = {"text", "json", NULL};
 const struct setting config_settings[] = {
     {"listen", SETTING_TEXT, MEMBER(listen), 0, 0, "127.0.0.1:8080",
      "ADDR:PORT", "where to listen; port 0 picks one", NULL},
-    {"models", SETTING_TEXT, MEMBER(models), 0, 0, "models", "DIR",
-     "folder of models, DIR/NAME/VERSION/model.safetensors", NULL},
+    {"models", SETTING_TEXT, MEMBER(models), 0, 0, NULL, "DIR",
+     "folder of models, DIR/NAME/VERSION/model.safetensors (models, or "
+     "else " SPARSED_MODELS_DIR ")",
+     NULL},
     {"allow-missing-models", SETTING_FLAG, MEMBER(allow_missing_models), 0, 0,
      "false", NULL, "be ready without a model that cannot be loaded", NULL},
     {"data-dir", SETTING_TEXT, MEMBER(data_dir), 0, 0, NULL, "DIR",
-     "what is written while serving ($XDG_STATE_HOME/sparsed)", NULL},
+     "where what is learned will be kept ($XDG_STATE_HOME/sparsed)", NULL},
     {"config", SETTING_TEXT, MEMBER(file), 0, 0, NULL, "FILE",
      "JSON file of settings; flags and environment win", NULL},
     {"print-config", SETTING_FLAG, MEMBER(print_config), 0, 0, "false", NULL,
@@ -50,7 +57,7 @@ const struct setting config_settings[] = {
     {"request-timeout", SETTING_SECONDS, MEMBER(request_timeout), 0.1, DAY,
      "60", "SECONDS", "a request must be received within", NULL},
     {"deadline", SETTING_SECONDS, MEMBER(deadline), 0.01, DAY, "30", "SECONDS",
-     "a slow request must be begun within, or gets 503", NULL},
+     "a slow request must be begun within, or gets 504", NULL},
     {"drain", SETTING_SECONDS, MEMBER(drain), 0, 3600, "0", "SECONDS",
      "go on accepting after SIGTERM, with readyz at 503", NULL},
     {"stop-timeout", SETTING_SECONDS, MEMBER(stop_timeout), 0, 3600, "25",
@@ -178,6 +185,8 @@ enum err_code config_load(struct config *c, int argc, char **argv,
         if (round == 0 && read_file(c, e) != ERR_OK)
             return e->code;
     }
+    if (c->models == NULL)
+        c->models = file_is_folder("models") ? "models" : SPARSED_MODELS_DIR;
     if (c->data_dir == NULL)
         choose_data_dir(c, environment);
     if (c->threads == 0)

@@ -15,6 +15,9 @@
 /* A refused body up to here is read to its end, so that the connection can be
  * used again; more would be work for nothing. */
 #define SWALLOW_BODY ((uint64_t)1 << 20)
+/* Target and headers together; more does not fit into the library's memory of
+ * a connection, whose own refusal is no problem reply. */
+#define MAX_HEADER_BYTES ((size_t)8 * 1024)
 /* Memory that an exchange keeps for the next request. */
 #define KEEP_BYTES ((size_t)256 * 1024)
 
@@ -50,11 +53,22 @@ static bool hold(struct exchange *x, size_t bytes)
     return true;
 }
 
-/* A reply that is made already counts, but is not refused. */
+/* A reply that is made already counts, with what else stays until it is read,
+ * but is not refused. */
 static void hold_reply(struct exchange *x)
 {
-    atomic_fetch_add(&x->rules->held, x->response.body.room);
-    x->held += x->response.body.room;
+    size_t bytes = x->response.body.room + x->memory.used_bytes;
+
+    atomic_fetch_add(&x->rules->held, bytes);
+    x->held += bytes;
+}
+
+/* Replies that nobody reads fill what may be held; no more are made then, but
+ * probes are answered. */
+static bool is_full(const struct exchange *x)
+{
+    return atomic_load(&x->rules->held) > x->rules->max_held &&
+           strncmp(x->request.target, "/v1/", 4) == 0;
 }
 
 static void release(struct exchange *x)
@@ -105,7 +119,8 @@ bool exchange_begin(struct exchange *x, const char *target)
         .body = "",
         .memory = &x->memory,
     };
-    x->frame = (struct exchange_frame){.lengths = 0};
+    x->frame = (struct exchange_frame){.bytes = strlen(target)};
+    x->mark = arena_mark(&x->memory);
     x->swallowed = 0;
     x->decided = false;
     x->answered = false;
@@ -152,6 +167,7 @@ void exchange_header(struct exchange *x, const char *name, size_t name_length,
 {
     struct exchange_frame *f = &x->frame;
 
+    f->bytes += name_length + value_length + sizeof ": \r\n" - 1;
     if (!is_token(name, name_length)) {
         f->flaw = "a header's name has a character that is not allowed";
         return;
@@ -169,10 +185,14 @@ void exchange_header(struct exchange *x, const char *name, size_t name_length,
         f->chunked = strcasecmp(value, "chunked") == 0;
     } else if (strcasecmp(name, "Expect") == 0) {
         f->expects = true;
+        if (strcasecmp(value, "100-continue") != 0)
+            f->expects_other = true;
     } else if (strcasecmp(name, "X-Request-Id") == 0) {
         take_id(x, value, value_length);
     } else if (strcasecmp(name, "Content-Type") == 0) {
         x->request.content_type = value;
+    } else if (strcasecmp(name, "Content-Encoding") == 0) {
+        x->request.content_encoding = value;
     } else if (strcasecmp(name, "Accept") == 0) {
         x->request.accept = value;
     } else if (strcasecmp(name, "If-None-Match") == 0) {
@@ -213,6 +233,14 @@ static const char *find_flaw(const struct exchange_frame *f,
         *status = 501;
         return "the only Transfer-Encoding known is chunked";
     }
+    if (f->bytes > MAX_HEADER_BYTES) {
+        *status = 431;
+        return "target and headers are longer than 8 KiB together";
+    }
+    if (f->expects_other) {
+        *status = 417;
+        return "the only Expect known is 100-continue";
+    }
     return NULL;
 }
 
@@ -234,7 +262,9 @@ static void refuse_length(struct exchange *x)
 
 static void refuse_held(struct exchange *x)
 {
-    exchange_refuse(x, 503, "the server holds as many bodies as it may now");
+    exchange_refuse(x, 503,
+                    "the server holds as many bodies and replies as it may "
+                    "now (--max-held)");
 }
 
 enum exchange_verdict exchange_decide(struct exchange *x, const char *method,
@@ -313,16 +343,22 @@ bool exchange_body(struct exchange *x, const char *bytes, size_t length)
 
 bool exchange_is_slow(const struct exchange *x)
 {
-    return !x->answered && api_is_slow(&x->request);
+    return !x->answered && x->rules->api->registry != NULL &&
+           api_is_slow(&x->request);
 }
 
 void exchange_run(struct exchange *x)
 {
+    if (!x->answered && is_full(x))
+        refuse_held(x);
     if (!x->answered) {
         api_handle(x->rules->api, &x->request, &x->response);
         x->answered = true;
     }
+    /* The client may take its time to read; all but the reply goes now. */
     forget_request(x);
+    if (x->memory.used_bytes > KEEP_BYTES)
+        arena_rewind(&x->memory, x->mark);
     hold_reply(x);
 }
 

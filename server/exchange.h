@@ -29,10 +29,12 @@ struct exchange_rules {
 /* The request's frame, from its headers. */
 struct exchange_frame {
     size_t hosts, lengths, codings;
-    uint64_t length;  /* Content-Length */
-    bool chunked;     /* Transfer-Encoding is exactly that */
-    bool expects;     /* Expect is there: the client waits with its body */
-    const char *flaw; /* of a header's form, or NULL */
+    size_t bytes;       /* of all headers */
+    uint64_t length;    /* Content-Length */
+    bool chunked;       /* Transfer-Encoding is exactly that */
+    bool expects;       /* Expect is there: the client waits with its body */
+    bool expects_other; /* something but 100-continue */
+    const char *flaw;   /* of a header's form, or NULL */
 };
 
 struct exchange {
@@ -40,6 +42,7 @@ struct exchange {
     struct api_request request;
     struct api_response response;
     struct arena memory;
+    struct arena_mark mark; /* after what the log needs */
     struct buf body;
     size_t held; /* what of rules->held is this one's */
     struct exchange_frame frame;
@@ -78,7 +81,8 @@ enum exchange_verdict exchange_decide(struct exchange *x, const char *method,
  * thrown away; false when too much has been: close the connection. */
 bool exchange_body(struct exchange *x, const char *bytes, size_t length);
 
-/* Whether the whole request belongs to the executor. */
+/* Whether the whole request belongs to the executor: none before the models
+ * are loaded. */
 bool exchange_is_slow(const struct exchange *x);
 
 /* Fills the response, unless it is already. */

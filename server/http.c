@@ -16,10 +16,15 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 /* A connection's headers and its reply's share this; more gets 431. It is
  * cleared after every reply, so more would cost time. */
 #define CONNECTION_BYTES ((size_t)16 * 1024)
+/* Of a reply that is written without the library. */
+#define MAX_HEAD_BYTES ((size_t)1024)
+/* The lanes' clocks come first: they can say why. */
+#define TIMEOUT_SLACK_SECONDS 5
 
 static void on_connection(void *arg, struct MHD_Connection *mhd, void **context,
                           enum MHD_ConnectionNotificationCode code)
@@ -96,6 +101,41 @@ static enum MHD_Result reply(struct connection *c)
     return result;
 }
 
+/* What is unread would reset the connection; linger.h reads it. */
+static void linger(struct connection *c)
+{
+    if (c->linger_fd < 0)
+        c->linger_fd = fcntl(c->fd, F_DUPFD_CLOEXEC, 0);
+}
+
+bool http_tell(struct connection *c)
+{
+    const struct exchange *x = &c->visit->exchange;
+    const struct api_response *r = &x->response;
+    unsigned status = (unsigned)r->status;
+    time_t now = time(NULL);
+    struct tm day;
+    char date[40] = "";
+    struct buf text;
+
+    gmtime_r(&now, &day);
+    strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", &day);
+    buf_init(&text, r->body.length + MAX_HEAD_BYTES);
+    buf_printf(&text,
+               "HTTP/1.1 %u %s\r\nDate: %s\r\nConnection: close\r\n"
+               "X-Request-Id: %s\r\nX-Content-Type-Options: nosniff\r\n"
+               "Content-Type: %s\r\nContent-Length: %zu\r\n\r\n",
+               status, MHD_get_reason_phrase_for(status), date, x->id,
+               r->content_type, r->body.length);
+    buf_add(&text, r->body.data, r->body.length);
+    linger(c);
+    bool sent = !buf_failed(&text) &&
+                send(c->fd, text.data, text.length,
+                     MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)text.length;
+    buf_fini(&text);
+    return sent;
+}
+
 static enum MHD_Result begin(struct connection *c, const char *method,
                              const char *version)
 {
@@ -105,7 +145,7 @@ static enum MHD_Result begin(struct connection *c, const char *method,
     if (exchange_decide(x, method, version) != EXCHANGE_ANSWER)
         return MHD_YES;
     if (x->frame.chunked || x->frame.length > 0)
-        c->linger_fd = fcntl(c->fd, F_DUPFD_CLOEXEC, 0);
+        linger(c);
     return reply(c);
 }
 
@@ -175,7 +215,10 @@ log_message(void *arg, const char *format, va_list args)
 enum err_code http_start(struct lane *lane, struct err *e)
 {
     const struct lane_rules *rules = lane->rules;
-    usec seconds = (rules->timeout + 999999) / 1000000;
+    usec longest = rules->timeout > rules->request_timeout
+                       ? rules->timeout
+                       : rules->request_timeout;
+    usec seconds = longest / 1000000 + TIMEOUT_SLACK_SECONDS;
     /* The lanes count the connections of all: one daemon's share has no limit
      * of its own. Those that are being closed count a little longer. */
     unsigned limit = (unsigned)rules->max_connections + 1024;

@@ -25,6 +25,11 @@ void http_run(struct lane *lane);
 bool http_add(struct lane *lane, int fd, const struct sockaddr_storage *peer,
               socklen_t length);
 
+/* Writes the exchange's reply to the socket without the library, which cannot
+ * answer before it has the whole request; the connection is then to be cut.
+ * false: it could not be written. */
+bool http_tell(struct connection *c);
+
 /* The reply of a suspended connection is ready. */
 void http_resume(struct connection *c);
 

@@ -9,6 +9,7 @@
 
 #include <assert.h>
 #include <limits.h>
+#include <stdio.h>
 #include <sys/socket.h>
 
 #define SECOND ((usec)1000000)
@@ -64,7 +65,7 @@ static void end_visit(struct connection *c, bool sent)
     if (c->visit == NULL)
         return;
     assert(!c->visit->away);
-    exchange_end(&c->visit->exchange, sent);
+    exchange_end(&c->visit->exchange, sent || c->visit->told);
     keep_visit(c->lane, c->visit);
     c->visit = NULL;
 }
@@ -98,14 +99,12 @@ static void unlink_one(struct connection *c)
         lane->oldest = c->newer;
 }
 
-/* The library sees the first byte of a request and we do not: a client that
- * sends byte by byte has both times to get to the end of its first line. */
+/* The library sees the first byte of a request and we do not: its first line
+ * has to be here in this time too. */
 static void become_idle(struct connection *c)
 {
-    const struct lane_rules *rules = c->lane->rules;
-
     c->idle_since = clock_now();
-    c->deadline = c->idle_since + rules->timeout + rules->request_timeout;
+    c->deadline = c->idle_since + c->lane->rules->timeout;
 }
 
 struct connection *connection_new(struct lane *lane, struct MHD_Connection *mhd,
@@ -144,6 +143,7 @@ bool connection_begin(struct connection *c, const char *target)
     v->connection = c;
     v->away = false;
     v->back = false;
+    v->told = false;
     c->visit = v;
     c->deadline = clock_now() + c->lane->rules->request_timeout;
     return exchange_begin(&v->exchange, target);
@@ -185,7 +185,7 @@ static void run_ticket(struct ticket *t, bool late)
         (struct visit *)((char *)t - offsetof(struct visit, ticket));
 
     if (late)
-        exchange_refuse(&v->exchange, 503,
+        exchange_refuse(&v->exchange, 504,
                         "the request waited too long for its turn "
                         "(--deadline): try again later");
     exchange_run(&v->exchange);
@@ -224,6 +224,32 @@ static void cut(struct connection *c)
     c->deadline = 0;
 }
 
+/* A whole head, but not the body: it can be told why. */
+static void refuse_late(struct connection *c)
+{
+    struct exchange *x = &c->visit->exchange;
+    char detail[120];
+
+    snprintf(detail, sizeof detail,
+             "the whole request was not received within %.1f s "
+             "(--request-timeout)",
+             (double)(clock_now() - x->begun) / 1e6);
+    exchange_refuse(x, 408, detail);
+    c->visit->told = http_tell(c);
+}
+
+static void end_late(struct connection *c)
+{
+    const struct exchange *x = c->visit != NULL ? &c->visit->exchange : NULL;
+
+    if (x != NULL && x->decided && !x->answered)
+        refuse_late(c);
+    else if (x != NULL)
+        log_event(LOG_INFO, "http", "cut", "why=%s",
+                  x->answered ? "reply-not-taken" : "request-not-received");
+    cut(c);
+}
+
 static void sweep(struct lane *lane, usec now)
 {
     int makes_room = atomic_load(&lane->rules->crowded) ? CROWDED_CUTS : 0;
@@ -233,11 +259,7 @@ static void sweep(struct lane *lane, usec now)
         usec idle = c->visit == NULL ? now - c->idle_since : 0;
         newer = c->newer;
         if (c->deadline != 0 && now > c->deadline) {
-            log_event(LOG_INFO, "http", "cut", "why=%s",
-                      c->visit != NULL && c->visit->exchange.answered
-                          ? "reply-not-taken"
-                          : "request-not-received");
-            cut(c);
+            end_late(c);
         } else if (lane->draining && idle > DRAIN_IDLE &&
                    now - lane->drain_start > DRAIN_IDLE) {
             cut(c);
@@ -298,8 +320,11 @@ static void cut_now(struct poller_task *t)
     struct lane *lane = (struct lane *)((char *)t - offsetof(struct lane, cut));
 
     for (struct connection *c = lane->oldest; c != NULL; c = c->newer) {
-        if (c->visit == NULL || !c->visit->away)
-            cut(c);
+        if (c->visit != NULL && c->visit->away)
+            continue;
+        if (c->visit != NULL && c->visit->exchange.answered)
+            atomic_fetch_add(&lane->rules->lost, 1);
+        cut(c);
     }
 }
 

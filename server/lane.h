@@ -30,6 +30,7 @@ struct lane_rules {
     usec request_timeout; /* for headers and body together */
     usec deadline;        /* of a slow request, to begin */
     atomic_bool crowded;  /* clients wait for others to go */
+    atomic_size_t lost;   /* whole requests that lane_cut left without reply */
     /* A connection has gone; any lane's thread. */
     void (*gone)(void *arg);
     void *gone_arg;
@@ -44,6 +45,7 @@ struct visit {
     struct visit *next; /* unused ones of a lane */
     bool away;          /* with the executor: the connection is suspended */
     bool back;          /* from there: the reply is ready */
+    bool told;          /* the reply was written beside the library */
 };
 
 struct connection {

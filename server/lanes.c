@@ -136,6 +136,11 @@ void lanes_cut(struct lanes *l)
         lane_cut(&l->lanes[i]);
 }
 
+size_t lanes_lost(struct lanes *l)
+{
+    return atomic_load(&l->rules.lost);
+}
+
 void lanes_free(struct lanes *l)
 {
     if (l == NULL)

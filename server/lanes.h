@@ -42,7 +42,11 @@ size_t lanes_connections(struct lanes *l);
 /* Cuts all connections but those that the executor works for. */
 void lanes_cut(struct lanes *l);
 
-/* After lanes_drain, and after the executor is gone. NULL is fine. */
+/* Whole requests whose replies were cut. */
+size_t lanes_lost(struct lanes *l);
+
+/* After the listener has stopped and the executor is gone: closes what is open.
+ * NULL is fine. */
 void lanes_free(struct lanes *l);
 
 #endif

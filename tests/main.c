@@ -12,10 +12,11 @@
     X(log)                                                                    \
     X(math)                                                                   \
     X(safetensors) X(npy) X(idx) X(npz) X(csv) X(image) X(dataset)            \
-    X(axes) X(model)                                                          \
-    X(gradients) X(optimiser) X(recipe) X(measure) X(trainer)                 \
+    X(axes) X(model) X(emit)                                                          \
+    X(gradients) X(optimiser) X(recipe) X(measure) X(rows) X(trainer)         \
     X(repository) X(registry) X(executor)                                     \
-    X(tensor_json) X(routes) X(problem) X(infer) X(models)
+    X(tensor_json) X(routes) X(problem) X(infer)                              \
+    X(infer_options) X(infer_formats) X(models)
 /* clang-format on */
 
 #define X(name) Suite *suite_##name(void);

@@ -60,8 +60,3 @@ bool executor_submit(struct executor *x, struct ticket *t)
 {
     return queue_push(x->queue, t);
 }
-
-size_t executor_queued(struct executor *x)
-{
-    return queue_length(x->queue);
-}

@@ -27,6 +27,4 @@ void executor_free(struct executor *x);
  * of the threads. The ticket is the caller's and must live until then. */
 bool executor_submit(struct executor *x, struct ticket *t);
 
-size_t executor_queued(struct executor *x);
-
 #endif

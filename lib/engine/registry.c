@@ -21,7 +21,6 @@
 struct slot {
     struct served served; /* first: registry_release finds the slot by it */
     struct model *model;  /* the same as served.model, owned */
-    char *path;           /* or NULL */
     size_t users;         /* guarded by the registry's lock */
 };
 
@@ -61,7 +60,6 @@ static void slot_free(struct slot *slot)
         return;
     assert(slot->users == 0);
     model_free(slot->model);
-    mem_free(slot->path);
     mem_free(slot);
 }
 
@@ -177,8 +175,7 @@ static enum err_code insert_locked(struct registry *r, const char *name,
 }
 
 enum err_code registry_add(struct registry *r, const char *name,
-                           uint64_t version, struct model *model,
-                           const char *path, struct err *e)
+                           uint64_t version, struct model *model, struct err *e)
 {
     struct slot *slot = NULL;
     enum err_code code = ERR_OK;
@@ -191,16 +188,12 @@ enum err_code registry_add(struct registry *r, const char *name,
         goto out;
     }
     slot = mem_array(1, sizeof *slot);
-    if (slot == NULL || (path != NULL && !(slot->path = mem_text(path)))) {
+    if (slot == NULL) {
         code = err_set(e, ERR_NO_MEMORY, "no memory for model %s", name);
         goto out;
     }
     slot->model = model;
-    slot->served = (struct served){
-        .version = version,
-        .model = model,
-        .path = path != NULL ? slot->path : "",
-    };
+    slot->served = (struct served){.version = version, .model = model};
     lock_take(&r->lock);
     code = insert_locked(r, name, slot, e);
     lock_drop(&r->lock);
@@ -221,6 +214,7 @@ static enum err_code add_failure(struct registry *r, const char *name,
 {
     char quoted[2 * sizeof why->msg];
 
+    /* Version 0: the model's folder. */
     log_event(LOG_ERROR, "registry", "failed",
               "model=%s version=%" PRIu64 " why=%s", name, version,
               log_quote(quoted, sizeof quoted, why->msg));
@@ -259,7 +253,7 @@ static enum err_code load_one(struct registry *r, const char *folder,
         model_free(model);
         return code;
     }
-    code = registry_add(r, entry->name, entry->version, model, path, e);
+    code = registry_add(r, entry->name, entry->version, model, e);
     if (code == ERR_OK)
         log_event(LOG_INFO, "registry", "loaded",
                   "model=%s version=%" PRIu64 " ms=%.1f", entry->name,
@@ -267,12 +261,19 @@ static enum err_code load_one(struct registry *r, const char *folder,
     return code;
 }
 
+static enum err_code refuse_model(void *arg, const char *name,
+                                  const struct err *why, struct err *e)
+{
+    return add_failure(arg, name, 0, why, e);
+}
+
 enum err_code registry_load(struct registry *r, const char *folder,
                             struct err *e)
 {
+    struct repository_refusal refusal = {.arg = r, .call = refuse_model};
     enum err_code code = ERR_OK;
     size_t n;
-    struct repository_entry *entries = repository_scan(folder, &n, e);
+    struct repository_entry *entries = repository_scan(folder, &refusal, &n, e);
 
     if (entries == NULL)
         return e->code;

@@ -21,26 +21,25 @@ struct served {
     const char *name;
     uint64_t version;
     const struct model *model;
-    const char *path; /* of its file, or "" */
 };
 
 struct registry *registry_new(void);    /* NULL: out of memory */
 void registry_free(struct registry *r); /* nothing may be acquired */
 
 /* Loads every complete version under the folder and puts the highest of each
- * name into service; logs each. A file that cannot be loaded is kept as a
- * failure with its reason, and the others are served. ERR_NOT_FOUND without
- * the folder. */
+ * name into service; logs each. A file that cannot be loaded, or a model whose
+ * folder cannot be listed, is kept as a failure with its reason, and the others
+ * are served. ERR_NOT_FOUND without the folder. */
 enum err_code registry_load(struct registry *r, const char *folder,
                             struct err *e) ERR_CHECKED;
 
 /* Adds one version, prepared (model_prepare), and takes the model over, on
- * errors too; it goes into service if it is the highest of its name. path may
- * be NULL. ERR_CONFLICT if it is there already, ERR_INVALID for a name that
+ * errors too; it goes into service if it is the highest of its name.
+ * ERR_CONFLICT if it is there already, ERR_INVALID for a name that
  * repository_name_ok refuses, ERR_NO_MEMORY. */
 enum err_code registry_add(struct registry *r, const char *name,
-                           uint64_t version, struct model *model,
-                           const char *path, struct err *e) ERR_CHECKED;
+                           uint64_t version, struct model *model, struct err *e)
+    ERR_CHECKED;
 
 /* Version 0: the one in service. NULL: ERR_NOT_FOUND that names what there is.
  * The caller gives it back with registry_release. */
@@ -59,7 +58,8 @@ void registry_each_version(struct registry *r, const char *name,
                                          bool in_service),
                            void *arg);
 
-/* What was configured and failed to load, with the reason. */
+/* What was configured and failed to load, with the reason. Version 0: the
+ * whole model. */
 void registry_each_failure(struct registry *r,
                            bool (*visit)(void *arg, const char *name,
                                          uint64_t version, const char *why),

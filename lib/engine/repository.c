@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define MAX_DIGITS 18
 
@@ -98,6 +99,13 @@ static DIR *open_folder(const char *path, struct err *e)
     return dir;
 }
 
+/* A version folder that may not be entered counts: loading it says why. */
+static bool may_be_complete(const char *path)
+{
+    return file_is_regular(path) ||
+           (access(path, F_OK) != 0 && errno == EACCES);
+}
+
 /* Adds the complete versions of one model. */
 static enum err_code scan_model(struct list *list, const char *folder,
                                 const char *name, struct err *e)
@@ -116,7 +124,7 @@ static enum err_code scan_model(struct list *list, const char *folder,
         if (version == 0)
             continue;
         code = repository_path(path, sizeof path, folder, name, version, e);
-        if (code != ERR_OK || !file_is_regular(path))
+        if (code != ERR_OK || !may_be_complete(path))
             continue;
         if (list->n - before == REPOSITORY_MAX_VERSIONS)
             code = err_set(e, ERR_TOO_LARGE, "%s/%s has more than %d versions",
@@ -128,8 +136,30 @@ static enum err_code scan_model(struct list *list, const char *folder,
     return code;
 }
 
+/* The same; what stands in the way of this model is told, not returned. */
+static enum err_code scan_or_refuse(struct list *list, const char *folder,
+                                    const char *name,
+                                    const struct repository_refusal *refusal,
+                                    struct err *e)
+{
+    size_t before = list->n;
+    struct err why;
+    enum err_code code = scan_model(list, folder, name, &why);
+
+    if (code == ERR_OK)
+        return code;
+    if (code == ERR_NO_MEMORY) {
+        *e = why;
+        return code;
+    }
+    list->n = before;
+    return refusal->call(refusal->arg, name, &why, e);
+}
+
 static enum err_code scan_models(struct list *list, const char *folder,
-                                 DIR *dir, struct err *e)
+                                 DIR *dir,
+                                 const struct repository_refusal *refusal,
+                                 struct err *e)
 {
     enum err_code code = ERR_OK;
     size_t models = 0;
@@ -146,7 +176,7 @@ static enum err_code scan_models(struct list *list, const char *folder,
             code = err_set(e, ERR_TOO_LARGE, "%s has more than %d models",
                            folder, REPOSITORY_MAX_MODELS);
         else
-            code = scan_model(list, folder, name, e);
+            code = scan_or_refuse(list, folder, name, refusal, e);
     }
     return code;
 }
@@ -162,8 +192,9 @@ static int compare(const void *a, const void *b)
     return (x->version > y->version) - (x->version < y->version);
 }
 
-struct repository_entry *repository_scan(const char *folder, size_t *n,
-                                         struct err *e)
+struct repository_entry *
+repository_scan(const char *folder, const struct repository_refusal *refusal,
+                size_t *n, struct err *e)
 {
     struct list list = {.n = 0};
 
@@ -171,7 +202,7 @@ struct repository_entry *repository_scan(const char *folder, size_t *n,
     DIR *dir = open_folder(folder, e);
     if (dir == NULL)
         return NULL;
-    enum err_code code = scan_models(&list, folder, dir, e);
+    enum err_code code = scan_models(&list, folder, dir, refusal, e);
     closedir(dir);
     /* An empty result is no error, and NULL is. */
     if (code == ERR_OK && list.entries == NULL) {

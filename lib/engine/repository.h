@@ -20,13 +20,22 @@ struct repository_entry {
     uint64_t version;
 };
 
+/* Told of each model that is there and whose versions cannot be listed: none
+ * of them are then. Its error ends the scan. */
+struct repository_refusal {
+    void *arg;
+    enum err_code (*call)(void *arg, const char *name, const struct err *why,
+                          struct err *e);
+};
+
 /* All complete versions, sorted by name, then version; freed with mem_free.
  * A folder without a version that has a file gives no entry; hidden folders,
  * names that are not [A-Za-z0-9._-]{1,64}, and version folders that are not a
  * plain number from 1 (at most 18 digits) are passed over. NULL on error:
  * ERR_NOT_FOUND, ERR_IO, ERR_TOO_LARGE, ERR_NO_MEMORY. */
-struct repository_entry *repository_scan(const char *folder, size_t *n,
-                                         struct err *e);
+struct repository_entry *
+repository_scan(const char *folder, const struct repository_refusal *refusal,
+                size_t *n, struct err *e);
 
 /* The model file of an entry; ERR_TOO_LARGE if the path does not fit. */
 enum err_code repository_path(char *out, size_t size, const char *folder,

@@ -62,8 +62,7 @@ static void add_model(struct registry *r, const char *name, uint64_t version,
     ck_assert_msg(model_start(m, version, samples, 5, &e) == ERR_OK, "%s",
                   e.msg);
     ck_assert_msg(model_prepare(m, &e) == ERR_OK, "%s", e.msg);
-    ck_assert_msg(registry_add(r, name, version, m, NULL, &e) == ERR_OK, "%s",
-                  e.msg);
+    ck_assert_msg(registry_add(r, name, version, m, &e) == ERR_OK, "%s", e.msg);
 }
 
 void client_open(struct client *c)
@@ -207,4 +206,17 @@ void client_check_refused(const char *file, int line, const struct client *c,
         "%s:%d: %s", file, line, c->response.content_type);
     ck_assert_msg(detail != NULL && strstr(json_text(detail), words) != NULL,
                   "%s:%d: no \"%s\" in %s", file, line, words, body);
+}
+
+void client_same_floats(const struct client *c, const char *path,
+                        const float *want, size_t n)
+{
+    const struct json *j = client_find(c, path);
+
+    ck_assert_msg(j != NULL && json_count(j) == n, "%s in %.400s", path,
+                  c->response.body.data);
+    j = json_first(j);
+    for (size_t i = 0; i < n; i++, j = json_next(j))
+        ck_assert_msg((float)json_number(j) == want[i], "%s[%zu]: %.9g, %.9g",
+                      path, i, json_number(j), (double)want[i]);
 }

@@ -40,6 +40,10 @@ const char *client_text(const struct client *c, const char *path);
 /* Elements of the array at the path. */
 size_t client_count(const struct client *c, const char *path);
 
+/* The floats at the path must be exactly these n. */
+void client_same_floats(const struct client *c, const char *path,
+                        const float *want, size_t n);
+
 /* Value of a header of the reply, NULL if it has none of that name. */
 const char *client_header(const struct client *c, const char *name);
 

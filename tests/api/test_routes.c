@@ -147,6 +147,66 @@ START_TEST(head_is_answered_as_get)
 }
 END_TEST
 
+static void set_body(struct api_request *r, const char *text)
+{
+    r->body = text;
+    r->body_length = strlen(text);
+}
+
+START_TEST(hidden_steps_are_slow)
+{
+    struct api_request r = {.method = "POST",
+                            .target = "/v1/models/small/encode",
+                            .content_type = "application/json"};
+
+    set_body(&r, "{\"inputs\":[[1]],\"\\u0073teps\":900}");
+    ck_assert(api_is_slow(&r));
+    set_body(&r, "{\"inputs\":[[1]]}");
+    r.query = "top_k=3";
+    ck_assert(!api_is_slow(&r));
+    r.query = "st%65ps=900";
+    ck_assert(api_is_slow(&r));
+}
+END_TEST
+
+/* One input of 784 numbers is quick however it is written; many short codes
+ * are not. */
+START_TEST(rows_count_more_than_bytes)
+{
+    struct api_request r = {.method = "POST",
+                            .target = "/v1/models/small/encode",
+                            .query = "",
+                            .content_type = "application/json"};
+    struct buf text;
+
+    buf_init(&text, 20000);
+    buf_text(&text, "{\"inputs\":[[");
+    for (int i = 0; i < 784; i++) {
+        buf_text(&text, i == 0 ? "[" : i % 28 == 0 ? "],[" : ",");
+        buf_text(&text, "0.12345678");
+    }
+    buf_text(&text, "]]]}");
+    set_body(&r, text.data);
+    ck_assert(!api_is_slow(&r));
+    r.content_type = "application/x-npy";
+    r.body_length = 784 * 4 + 128;
+    ck_assert(!api_is_slow(&r));
+    r.body_length = 8 * 784;
+    ck_assert(api_is_slow(&r));
+
+    r.content_type = "application/json";
+    r.target = "/v1/models/small/decode";
+    set_body(&r, "{\"codes\":[{\"indices\":[3],\"values\":[1]}]}");
+    ck_assert(!api_is_slow(&r));
+    buf_reset(&text);
+    for (int i = 0; i < 30; i++)
+        buf_text(&text, "{\"indices\":[3],\"values\":[1]},");
+    set_body(&r, text.data);
+    ck_assert(api_is_slow(&r));
+    buf_fini(&text);
+}
+END_TEST
+
 START_TEST(slow_requests_are_told_from_quick_ones)
 {
     struct api_request r = {.method = "POST",
@@ -203,6 +263,8 @@ Suite *suite_routes(void)
     tcase_add_test(t, versions_are_plain_numbers_from_one);
     tcase_add_test(t, slashes_count);
     tcase_add_test(t, slow_requests_are_told_from_quick_ones);
+    tcase_add_test(t, hidden_steps_are_slow);
+    tcase_add_test(t, rows_count_more_than_bytes);
     suite_add_tcase(s, t);
 
     t = tcase_create("refusals");

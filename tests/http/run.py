@@ -4,10 +4,12 @@ A test is a function test_*(t) whose docstring is the sentence it shows; `t` is
 a Host. One server runs per file, started when a test first wants it, on the
 folder of models that the file's MODELS(folder) makes, or the shipped ones.
 
-usage: run.py [WORD...]    only tests whose line has one of the words
+usage: run.py [NN|NN-MM...] [WORD...]
+    only files of these numbers, only tests whose line has one of the words
 """
 import importlib
 import pathlib
+import re
 import signal
 import sys
 import tempfile
@@ -48,9 +50,9 @@ class Host:
             self.shared.wait_ready()
         return self.shared
 
-    def start(self, models=SHIPPED, args=()):
+    def start(self, models=SHIPPED, args=(), env=None):
         """A server for this test alone, not waited for."""
-        self.own.append(Server(self.folder(), models, args))
+        self.own.append(Server(self.folder(), models, args, env))
         return self.own[-1]
 
     def call(self, method, target, json=None, body=b"", headers=(),
@@ -134,11 +136,26 @@ def run_file(path, words):
     return results + [stopped] * used
 
 
-def main(words):
+def split_words(given):
+    """Numbers of files, empty for all, and the words."""
+    numbers, words = set(), []
+    for word in given:
+        found = re.fullmatch(r"(\d\d)(?:-(\d\d))?", word)
+        if found:
+            first, last = found[1], found[2] or found[1]
+            numbers |= set(range(int(first), int(last) + 1))
+        else:
+            words.append(word)
+    return numbers, words
+
+
+def main(given):
     signal.signal(signal.SIGALRM, hang)
+    numbers, words = split_words(given)
     results = []
     for path in sorted(HERE.glob("test_[0-9][0-9]_*.py")):
-        results += run_file(path, words)
+        if not numbers or int(path.name[5:7]) in numbers:
+            results += run_file(path, words)
     failed = results.count(False)
     print("%d passed, %d failed" % (len(results) - failed, failed))
     return 1 if failed or not results else 0

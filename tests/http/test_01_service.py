@@ -1,6 +1,9 @@
 """The service itself: health, ids, methods, connections."""
+import json
+import subprocess
+
 from support import contract, models
-from support.server import ROOT
+from support.server import BINARY, ROOT
 
 
 def MODELS(folder):
@@ -42,6 +45,22 @@ def test_page(t):
         assert reply.status == 200, "%s: %s" % (path, reply)
         assert reply.body == path.read_bytes(), path
         assert reply.type == types[path.suffix], "%s: %s" % (path, reply.type)
+
+
+def test_default_folders(t):
+    """Without flags: ./models or the installed ones, $XDG_STATE_HOME, ~"""
+    folder = t.folder()
+    for env, data in (({"XDG_STATE_HOME": "/x"}, "/x/sparsed"),
+                      ({"HOME": "/h"}, "/h/.local/state/sparsed")):
+        text = subprocess.run([BINARY, "serve", "--print-config"], env=env,
+                              cwd=folder, capture_output=True, check=True)
+        config = json.loads(text.stdout)
+        assert config["data-dir"] == data, config
+        assert config["models"].endswith("/share/sparsed/models"), config
+    (folder / "models").mkdir()
+    text = subprocess.run([BINARY, "serve", "--print-config"], env={},
+                          cwd=folder, capture_output=True, check=True)
+    assert json.loads(text.stdout)["models"] == "models", text.stdout
 
 
 def test_head(t):

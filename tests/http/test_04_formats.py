@@ -99,6 +99,20 @@ def test_npy_replies(t):
     near.arrays("decode", digits.from_npy(reply.body), model.decode(z), 1e-4)
 
 
+def test_options_without_room(t):
+    """Options that only JSON has room for are refused with other replies"""
+    x = digits.npy(np.ones((1, 24)))
+    for target, accept in (("encode?explain=true", NPY),
+                           ("reconstruct?explain=true", "image/png"),
+                           ("classify?top=2", NPY),
+                           ("encode?format=sparse", NPY)):
+        detail = post(t, "grey", target, x, NPY, accept, 422).json()["detail"]
+        name = target.split("?")[1].split("=")[0]
+        assert detail.startswith(name + ": " + accept), detail
+    for target in ("encode?explain=false", "encode?format=dense"):
+        post(t, "grey", target, x, NPY, NPY)
+
+
 def test_npy_replies_are_cut_too(t):
     """top_k works on npy replies"""
     x = np.random.default_rng(1).normal(size=(5, 24)).astype(np.float32)

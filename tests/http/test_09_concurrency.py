@@ -1,7 +1,9 @@
 """Many clients at once: each gets its own right answer."""
 import concurrent.futures
 import json
+import socket
 import threading
+import time
 
 import numpy as np
 from support import contract, load, models, near, wire
@@ -9,6 +11,7 @@ from support.reference import Model
 
 SIZE = 64
 CONFIG = models.compose((SIZE,), models.dense(80, steps=11))
+WIDE = models.compose((SIZE,), models.dense(1200, steps=11))
 JSON = [("Content-Type", "application/json")]
 
 
@@ -75,39 +78,46 @@ def test_many_connections(t):
 
 
 def test_big_batch_lets_quick_ones_by(t):
-    """While batches of 1,024 run, quick requests are answered, and all are"""
+    """While slow batches of 1,024 run, quick requests are answered first"""
     rng = np.random.default_rng(7)
-    big = np.round(rng.normal(size=(1024, SIZE)), 4)
-    want = REFERENCE["one"].encode(big)
     quick = np.round(rng.normal(size=(1, SIZE)), 4)
-    slow = load.slow_request(t.server, "one", SIZE, 0.5)
-    begin = threading.Barrier(5)
-
-    def ask_big():
-        with wire.Connection(t.server.address) as connection:
-            begin.wait()
+    slow = load.slow_request(t.server, "one", SIZE, 3)
+    connections = [t.server.connect() for _ in range(4)]
+    try:
+        for connection in connections:
             connection.send(slow)
-            reply = connection.read()
-            assert reply.status == 200, str(reply)
-            assert len(reply.json()["codes"]) == load.ROWS
-            connection.send(wire.compose("POST", "/v1/models/one/encode",
-                                         body(big), JSON))
-            reply = connection.read()
-            assert reply.status == 200, str(reply)
-            near.arrays("big", near.dense(reply.json()["codes"], 80), want,
-                        1e-4)
-
-    with concurrent.futures.ThreadPoolExecutor(4) as pool:
-        running = [pool.submit(ask_big) for _ in range(4)]
-        begin.wait()
-        for _ in range(30):
+        for _ in range(10):
             got = t.call("POST", "/v1/models/one/encode", body=body(quick),
                          headers=dict(JSON))
             assert got.status == 200, str(got)
             near.arrays("quick", near.dense(got.json()["codes"], 80),
                         REFERENCE["one"].encode(quick), 1e-4)
-        for one in running:
-            one.result()
+        early = [c for c in connections if c.has_bytes()]
+        assert not early, "%d big batches came before the quick ones" % len(
+            early)
+        for connection in connections:
+            reply = connection.read()
+            assert reply.status == 200, str(reply)
+            assert len(reply.json()["codes"]) == load.ROWS
+    finally:
+        for connection in connections:
+            connection.close()
+
+
+def test_big_batches_are_right(t):
+    """Batches of 1,024 from several clients at once have the right codes"""
+    big = np.round(np.random.default_rng(8).normal(size=(1024, SIZE)), 4)
+    want = REFERENCE["one"].encode(big)
+    data = body(big)
+
+    def ask_big(_):
+        got = t.call("POST", "/v1/models/one/encode", body=data,
+                     headers=dict(JSON))
+        assert got.status == 200, str(got)
+        near.arrays("big", near.dense(got.json()["codes"], 80), want, 1e-4)
+
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        list(pool.map(ask_big, range(4)))
 
 
 def test_overload(t):
@@ -131,20 +141,104 @@ def test_overload(t):
     assert ask(0) == 200
 
 
+def test_deadline(t):
+    """What cannot begin before --deadline gets 504"""
+    own = t.start(models.write(t.folder(), "wide", WIDE),
+                  ["--workers", "1", "--deadline", "0.1"])
+    slow = load.slow_request(own, "wide", SIZE, 1.5)
+    with own.connect() as first, own.connect() as second:
+        first.send(slow)
+        time.sleep(0.3)
+        second.send(slow)
+        assert first.read().status == 200
+        reply = second.read()
+    contract.check("POST", "/v1/models/wide/encode", reply)
+    assert reply.status == 504, str(reply)
+    assert "--deadline" in reply.json()["detail"], str(reply)
+
+
+def test_short_bodies_of_much_work(t):
+    """Many sparse codes, or hidden steps, do not hold up quick requests"""
+    one = body(np.zeros((1, SIZE)))
+    codes = b'{"codes":[%s]}' % b",".join(
+        [b'{"indices":[3],"values":[1]}'] * 1000)
+    own = t.start(models.write(t.folder(), "wide", WIDE),
+                  ["--threads", "1", "--workers", "1"])
+    slow = load.slow_request(own, "wide", SIZE, 1.5)
+    for target, data in (
+            ("decode", codes), ("encode?st%65ps=1000", one),
+            ("encode", one[:-1] + b', "\\u0073teps": 1000}')):
+        with own.connect() as first, own.connect() as second:
+            first.send(slow)
+            time.sleep(0.3)
+            second.send(wire.compose("POST", "/v1/models/wide/" + target,
+                                     data, JSON))
+            time.sleep(0.1)
+            assert own.ask("GET", "/healthz").status == 200
+            # Queued behind the slow one: not done on the poller.
+            assert not second.has_bytes(), target
+            assert first.read().status == 200
+            assert second.read().status == 200
+
+
+def test_unread_replies(t):
+    """Replies that nobody reads are bounded; probes are answered then too"""
+    own = t.start(t.server.models, ["--max-held", "16MiB"])
+    # More than the sockets hold.
+    data = wire.compose("POST", "/v1/models/one/infer?format=dense&"
+                        "outputs=trace&steps=60", body(np.ones((1000, SIZE))),
+                        JSON)
+    unread = []
+    try:
+        while own.ask("GET", "/v1/models").status == 200:
+            assert len(unread) < 50, "no bound"
+            connection = own.connect()
+            unread.append(connection)
+            connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF,
+                                         4096)
+            connection.send(data)
+            while not connection.has_bytes():
+                time.sleep(0.01)
+        reply = own.ask("GET", "/v1/models")
+        contract.check("GET", "/v1/models", reply)
+        assert reply.status == 503, str(reply)
+        assert "--max-held" in reply.json()["detail"], str(reply)
+        assert own.ask("GET", "/healthz").status == 200
+        assert own.ask("GET", "/readyz").status == 200
+    finally:
+        for connection in unread:
+            connection.reset()
+    while own.ask("GET", "/v1/models").status != 200:
+        time.sleep(0.05)
+
+
 def test_connection_limit(t):
     """Over --max-connections clients wait, and are served when one goes"""
     folder = t.folder()
     models.write(folder, "one", CONFIG)
     own = t.start(folder, ["--max-connections", "8"])
+    own.wait_ready()
     first = [own.connect() for _ in range(8)]
-    for connection in first:
-        connection.send(wire.compose("GET", "/healthz"))
-        assert connection.read().status == 200
     with own.connect() as late:
-        late.send(wire.compose("GET", "/healthz"))
-        for connection in first:
-            connection.close()
-        assert late.read().status == 200
+        try:
+            for connection in first:
+                ask_health(connection)
+            late.send(wire.compose("GET", "/healthz"))
+            # Time enough to answer the late one, if it had been let in.
+            for _ in range(100):
+                for connection in first:
+                    ask_health(connection)
+            assert not late.has_bytes(), "one more was served than the limit"
+            first.pop().close()
+            assert late.read().status == 200
+        finally:
+            for connection in first:
+                connection.close()
+
+
+def ask_health(connection):
+    connection.send(wire.compose("GET", "/healthz"))
+    assert connection.read().status == 200
 
 
 def test_bad_among_good(t):

@@ -67,4 +67,3 @@ END { exit bad }
     echo 'axes: ask the value for what it can do, not for its name' >&2
     exit 1
 }
-echo 'lint: axes: ok'

@@ -44,4 +44,3 @@ if grep -nIE -e "$flags" /dev/null $sources $others; then
     bad=1
 fi
 [ $bad = 0 ] || exit 1
-echo 'lint: banned: ok'

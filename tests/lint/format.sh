@@ -41,4 +41,3 @@ for file in $(find lib api server tests bench -name '*.[ch]' 2>/dev/null | sort)
     fi
 done
 [ $bad = 0 ] || { echo 'format: run make format' >&2; exit 1; }
-[ -n "$fix" ] || echo 'lint: format: ok'

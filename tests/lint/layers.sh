@@ -2,6 +2,11 @@
 # Includes go one way: server -> api -> lib, inside lib
 # base < math < data < model < train < store < engine, and each foreign library
 # has one door.
+#
+# A door's header is matched from its end, as <cjson/cJSON.h> by cJSON.h: where
+# a package lies is the system's affair. A file that is a door and does not
+# include its header is an error too, for then the door's name may be wrong and
+# closes nothing.
 set -eu
 
 find lib api server -name '*.[ch]' | sort | xargs awk '
@@ -11,7 +16,7 @@ BEGIN {
     for (i = 1; i <= n; i++)
         rank[layers[i]] = i
 
-    # header, and the files that may include it
+    # header, and the files (folders) that may include it
     door["microhttpd.h"] = "server/http.c"
     door["cJSON.h"] = "lib/base/json.c"
     door["cblas.h"] = "lib/math/blas_openblas.c"
@@ -44,20 +49,33 @@ function complain(text) {
 }
 
 # A door names files, or folders by a slash at the end.
-function may_pass(header,   i, n, way) {
-    n = split(door[header], way, " ")
+function may_pass(name,   i, n, way) {
+    n = split(door[name], way, " ")
     for (i = 1; i <= n; i++)
         if (FILENAME == way[i] || (way[i] ~ /\/$/ && index(FILENAME, way[i]) == 1))
             return 1
     return 0
 }
 
+# The door that an include needs, or "".
+function door_of(header,   name) {
+    name = header
+    while (!(name in door))
+        if (!sub(/^[^\/]*\//, "", name))
+            return ""
+    return name
+}
+
+FNR == 1 { read[FILENAME] = 1 }
+
 /^[ \t]*#[ \t]*include/ {
     header = $0
     sub(/^[^<"]*[<"]/, "", header)
     sub(/[>"].*$/, "", header)
-    if (header in door && !may_pass(header))
-        complain(header " only in " door[header])
+    name = door_of(header)
+    if (name != "" && !may_pass(name))
+        complain(header " only in " door[name])
+    passed[name, FILENAME] = 1
     if ($0 !~ /"/)
         next
     if (!(layer(header) in rank))
@@ -66,6 +84,15 @@ function may_pass(header,   i, n, way) {
         complain(layer(FILENAME) " may not include " layer(header))
 }
 
-END { exit bad }
+END {
+    for (name in door) {
+        n = split(door[name], way, " ")
+        for (i = 1; i <= n; i++)
+            if (way[i] in read && !((name, way[i]) in passed)) {
+                print way[i] ": is a door for " name ", but includes no such"
+                bad = 1
+            }
+    }
+    exit bad
+}
 ' || { echo 'layers: an include goes the wrong way' >&2; exit 1; }
-echo 'lint: layers: ok'

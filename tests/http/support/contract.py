@@ -21,7 +21,7 @@ PATH = ROOT / "openapi.yaml"
 METHODS = ("get", "put", "post", "delete", "patch")
 BASE = "urn:contract"
 # Errors that any route may give, before it is even known; info.description.
-EVERYWHERE = (400, 413, 431, 501, 503)
+EVERYWHERE = (400, 408, 413, 417, 431, 501, 503)
 
 
 def _load():

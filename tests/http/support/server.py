@@ -18,7 +18,7 @@ STOP_SECONDS = 150
 class Server:
     """`sparsed serve` on 127.0.0.1, port 0, with folders of its own."""
 
-    def __init__(self, folder, models=SHIPPED, args=()):
+    def __init__(self, folder, models=SHIPPED, args=(), env=None):
         self.models = models
         self.log_path = folder / "stderr.log"
         self.log_file = open(self.log_path, "wb")
@@ -26,7 +26,8 @@ class Server:
             [BINARY, "serve", "--listen", "127.0.0.1:0",
              "--models", str(models), "--data-dir", str(folder / "data"),
              *args],
-            stdout=subprocess.PIPE, stderr=self.log_file, cwd=ROOT)
+            stdout=subprocess.PIPE, stderr=self.log_file, cwd=ROOT,
+            env={**os.environ, **(env or {})})
         try:
             self.address = self._read_address()
         except BaseException:

@@ -5,6 +5,7 @@ requests are bytes; only replies are read by http.client.
 """
 import http.client
 import json
+import select
 import socket
 import time
 
@@ -109,6 +110,10 @@ class Connection:
             return self.stream.file.read()
         except ConnectionError:
             return b""
+
+    def has_bytes(self):
+        """Whether something (or the end) has come that is not read yet."""
+        return bool(select.select([self.socket], [], [], 0)[0])
 
     def is_closed(self):
         """Waits until the server closes; false if it says anything more."""

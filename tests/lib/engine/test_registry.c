@@ -5,6 +5,7 @@
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
 #include "lib/engine/registry.h"
+#include "lib/engine/repository.h"
 #include "lib/model/model_file.h"
 #include "tests/support/compositions.h"
 #include "tests/support/tmp.h"
@@ -39,8 +40,8 @@ static void add(const char *name, uint64_t version)
     struct model *m = composition_model(0);
 
     ck_assert_msg(model_prepare(m, &e) == ERR_OK, "%s", e.msg);
-    ck_assert_msg(registry_add(registry, name, version, m, NULL, &e) == ERR_OK,
-                  "%s", e.msg);
+    ck_assert_msg(registry_add(registry, name, version, m, &e) == ERR_OK, "%s",
+                  e.msg);
 }
 
 /* A whole model file at folder/name/version. */
@@ -125,7 +126,6 @@ START_TEST(any_version_can_be_acquired_by_number)
     ck_assert_ptr_nonnull(s);
     ck_assert_uint_eq(s->version, 1);
     ck_assert_str_eq(s->name, "m");
-    ck_assert_str_eq(s->path, "");
     ck_assert_uint_eq(model_inputs(s->model), COMPOSITION_INPUTS);
     registry_release(registry, s);
 }
@@ -171,12 +171,10 @@ START_TEST(a_version_can_be_added_once)
     struct err e;
 
     add("m", 1);
-    ck_assert_int_eq(
-        registry_add(registry, "m", 1, composition_model(0), NULL, &e),
-        ERR_CONFLICT);
-    ck_assert_int_eq(
-        registry_add(registry, "a/b", 1, composition_model(0), NULL, &e),
-        ERR_INVALID);
+    ck_assert_int_eq(registry_add(registry, "m", 1, composition_model(0), &e),
+                     ERR_CONFLICT);
+    ck_assert_int_eq(registry_add(registry, "a/b", 1, composition_model(0), &e),
+                     ERR_INVALID);
     ck_assert_uint_eq(version_in_service("m"), 1);
 }
 END_TEST
@@ -208,7 +206,6 @@ END_TEST
 START_TEST(a_folder_is_loaded_with_all_versions)
 {
     struct err e;
-    char want[256];
 
     save("m", "1");
     save("m", "2");
@@ -218,8 +215,7 @@ START_TEST(a_folder_is_loaded_with_all_versions)
     ck_assert_uint_eq(version_in_service("n"), 7);
     const struct served *s = registry_acquire(registry, "m", 1, &e);
     ck_assert_ptr_nonnull(s);
-    snprintf(want, sizeof want, "%s/m/1/model.safetensors", folder);
-    ck_assert_str_eq(s->path, want);
+    ck_assert_uint_eq(s->version, 1);
     registry_release(registry, s);
 }
 END_TEST
@@ -241,6 +237,29 @@ START_TEST(a_broken_file_is_a_failure_and_the_others_are_served)
     registry_each_failure(registry, write_failure, &b);
     ck_assert_int_eq(strncmp(b.data, "bad:2: ", 7), 0);
     ck_assert_ptr_nonnull(strstr(b.data, "bad/2/model.safetensors"));
+    buf_fini(&b);
+}
+END_TEST
+
+START_TEST(a_model_that_cannot_be_listed_is_a_failure)
+{
+    char path[32];
+    struct buf b;
+
+    save("good", "1");
+    for (int i = 1; i <= REPOSITORY_MAX_VERSIONS + 1; i++) {
+        struct err e;
+        snprintf(path, sizeof path, "many/%d", i);
+        ck_assert_int_eq(file_make_folders(tmp_path(folder, path), &e), ERR_OK);
+        snprintf(path, sizeof path, "many/%d/" MODEL_FILE_NAME, i);
+        tmp_write(folder, path, "", 0);
+    }
+    load();
+    ck_assert_uint_eq(version_in_service("good"), 1);
+    buf_init(&b, 1000);
+    registry_each_failure(registry, write_failure, &b);
+    ck_assert_int_eq(strncmp(b.data, "many:0: ", 8), 0);
+    ck_assert_ptr_nonnull(strstr(b.data, "more than 4096 versions"));
     buf_fini(&b);
 }
 END_TEST
@@ -325,7 +344,7 @@ START_TEST(running_out_of_memory_changes_nothing)
     for (size_t n = 0; n < 20 && !added; n++) {
         struct model *m = composition_model(0);
         mem_fail_after(n);
-        enum err_code code = registry_add(registry, "m", 2, m, "path", &e);
+        enum err_code code = registry_add(registry, "m", 2, m, &e);
         mem_fail_after(SIZE_MAX);
         added = code == ERR_OK;
         if (!added)
@@ -355,6 +374,7 @@ Suite *suite_registry(void)
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, a_folder_is_loaded_with_all_versions);
     tcase_add_test(t, a_broken_file_is_a_failure_and_the_others_are_served);
+    tcase_add_test(t, a_model_that_cannot_be_listed_is_a_failure);
     tcase_add_test(t, loading_twice_tells_of_what_was_there);
     tcase_add_test(t, a_missing_folder_is_not_found);
     suite_add_tcase(s, t);

@@ -13,6 +13,16 @@ Suite *suite_repository(void);
 
 static char *folder;
 
+static enum err_code refuse(void *arg, const char *name, const struct err *why,
+                            struct err *e)
+{
+    (void)arg;
+    ck_assert_str_eq(name, "b");
+    return err_set(e, ERR_CONFLICT, "refused: %s", why->msg);
+}
+
+static const struct repository_refusal refusal = {.call = refuse};
+
 static void setup(void)
 {
     folder = tmp_folder();
@@ -49,7 +59,7 @@ START_TEST(versions_come_by_name_then_number)
     touch("a/2/model.safetensors");
     touch("a.b-c_D9/1001/model.safetensors");
     touch("a/1/model.safetensors");
-    struct repository_entry *list = repository_scan(folder, &n, &e);
+    struct repository_entry *list = repository_scan(folder, &refusal, &n, &e);
     ck_assert_ptr_nonnull(list);
     ck_assert_uint_eq(n, sizeof want / sizeof *want);
     for (size_t i = 0; i < n; i++) {
@@ -84,7 +94,7 @@ START_TEST(what_is_no_version_is_passed_over)
         touch(paths[i]);
     touch("a/5/model.safetensors");
     touch("a/123456789012345678/model.safetensors");
-    struct repository_entry *list = repository_scan(folder, &n, &e);
+    struct repository_entry *list = repository_scan(folder, &refusal, &n, &e);
     ck_assert_ptr_nonnull(list);
     ck_assert_uint_eq(n, 2);
     ck_assert_str_eq(list[0].name, "a");
@@ -98,7 +108,7 @@ START_TEST(an_empty_folder_gives_no_entries_and_no_error)
 {
     struct err e;
     size_t n = 7;
-    struct repository_entry *list = repository_scan(folder, &n, &e);
+    struct repository_entry *list = repository_scan(folder, &refusal, &n, &e);
 
     ck_assert_ptr_nonnull(list);
     ck_assert_uint_eq(n, 0);
@@ -111,11 +121,12 @@ START_TEST(a_missing_folder_and_a_file_are_not_found)
     struct err e;
     size_t n;
 
-    ck_assert_ptr_null(repository_scan(tmp_path(folder, "none"), &n, &e));
+    ck_assert_ptr_null(
+        repository_scan(tmp_path(folder, "none"), &refusal, &n, &e));
     ck_assert_int_eq(e.code, ERR_NOT_FOUND);
     ck_assert_ptr_nonnull(strstr(e.msg, "/none"));
     ck_assert_ptr_null(
-        repository_scan(tmp_write(folder, "file", "x", 1), &n, &e));
+        repository_scan(tmp_write(folder, "file", "x", 1), &refusal, &n, &e));
     ck_assert_int_eq(e.code, ERR_NOT_FOUND);
     ck_assert_ptr_nonnull(strstr(e.msg, "not a folder"));
 }
@@ -131,8 +142,25 @@ START_TEST(the_number_of_models_is_bounded)
         snprintf(name, sizeof name, "m%d", i);
         ck_assert_int_eq(mkdir(tmp_path(folder, name), 0700), 0);
     }
-    ck_assert_ptr_null(repository_scan(folder, &n, &e));
+    ck_assert_ptr_null(repository_scan(folder, &refusal, &n, &e));
     ck_assert_int_eq(e.code, ERR_TOO_LARGE);
+}
+END_TEST
+
+START_TEST(a_model_with_too_many_versions_is_told)
+{
+    struct err e;
+    size_t n;
+    char path[64];
+
+    touch("a/1/model.safetensors");
+    for (int i = 1; i <= REPOSITORY_MAX_VERSIONS + 1; i++) {
+        snprintf(path, sizeof path, "b/%d/model.safetensors", i);
+        touch(path);
+    }
+    ck_assert_ptr_null(repository_scan(folder, &refusal, &n, &e));
+    ck_assert_int_eq(e.code, ERR_CONFLICT); /* the refusal's own */
+    ck_assert_ptr_nonnull(strstr(e.msg, "more than 4096 versions"));
 }
 END_TEST
 
@@ -173,7 +201,7 @@ START_TEST(running_out_of_memory_is_told)
 
     touch("a/1/model.safetensors");
     mem_fail_after(0);
-    ck_assert_ptr_null(repository_scan(folder, &n, &e));
+    ck_assert_ptr_null(repository_scan(folder, &refusal, &n, &e));
     ck_assert_int_eq(e.code, ERR_NO_MEMORY);
     mem_fail_after(SIZE_MAX);
 }
@@ -190,6 +218,7 @@ Suite *suite_repository(void)
     tcase_add_test(t, an_empty_folder_gives_no_entries_and_no_error);
     tcase_add_test(t, a_missing_folder_and_a_file_are_not_found);
     tcase_add_test(t, the_number_of_models_is_bounded);
+    tcase_add_test(t, a_model_with_too_many_versions_is_told);
     tcase_add_test(t, running_out_of_memory_is_told);
     suite_add_tcase(s, t);
     t = tcase_create("names");
