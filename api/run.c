@@ -7,19 +7,10 @@
 
 /* ---- what a model can do ---- */
 
-static bool draws(const struct model *m, size_t layer)
-{
-    for (size_t i = 0; i <= layer; i++) {
-        if (m->layers[i].dec.kind == NULL)
-            return false;
-    }
-    return true;
-}
-
 unsigned run_able(const struct model *m, size_t layer)
 {
     return OUTPUT_CODE | OUTPUT_GROUPS | OUTPUT_TRACE |
-           (draws(m, layer) ? OUTPUT_RECONSTRUCTION : 0u) |
+           (model_draws(m, layer) ? OUTPUT_RECONSTRUCTION : 0u) |
            (m->classifier.present ? OUTPUT_CLASSES : 0u);
 }
 
@@ -29,7 +20,7 @@ bool run_can_decode(const struct model *m, size_t layer)
         if (m->layers[i].up == UP_POOLED)
             return false;
     }
-    return draws(m, layer);
+    return model_draws(m, layer);
 }
 
 /* ---- memory ---- */

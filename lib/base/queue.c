@@ -81,11 +81,3 @@ void queue_close(struct queue *q)
     cond_broadcast(&q->some);
     lock_drop(&q->lock);
 }
-
-size_t queue_length(struct queue *q)
-{
-    lock_take(&q->lock);
-    size_t length = q->length;
-    lock_drop(&q->lock);
-    return length;
-}

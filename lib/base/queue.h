@@ -23,6 +23,4 @@ void *queue_pop(struct queue *q);
 /* No further pushes; wakes all who wait. */
 void queue_close(struct queue *q);
 
-size_t queue_length(struct queue *q);
-
 #endif

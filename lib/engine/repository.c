@@ -18,8 +18,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MAX_DIGITS 18
-
 /* Entries found so far, in a block that doubles. */
 struct list {
     struct repository_entry *entries;
@@ -49,22 +47,6 @@ enum err_code repository_path(char *out, size_t size, const char *folder,
         return err_set(e, ERR_TOO_LARGE, "%s/%s: path is too long (limit %zu)",
                        folder, name, size - 1);
     return ERR_OK;
-}
-
-/* The number that a version folder is named by; 0: it is none. */
-static uint64_t read_version(const char *name)
-{
-    uint64_t version = 0;
-    size_t length = strlen(name);
-
-    if (length > MAX_DIGITS || name[0] == '0')
-        return 0;
-    for (size_t i = 0; i < length; i++) {
-        if (name[i] < '0' || name[i] > '9')
-            return 0;
-        version = 10 * version + (uint64_t)(name[i] - '0');
-    }
-    return version;
 }
 
 static enum err_code list_add(struct list *list, const char *name,
@@ -120,7 +102,7 @@ static enum err_code scan_model(struct list *list, const char *folder,
     if (dir == NULL)
         return e->code;
     for (struct dirent *item; code == ERR_OK && (item = readdir(dir));) {
-        uint64_t version = read_version(item->d_name);
+        uint64_t version = model_version_number(item->d_name);
         if (version == 0)
             continue;
         code = repository_path(path, sizeof path, folder, name, version, e);

@@ -9,13 +9,13 @@
 #include "lib/data/safetensors.h"
 #include "lib/math/kernels.h"
 
-#include <ctype.h>
 #include <dirent.h>
+#include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define FORMAT "sparsed"
+#define MAX_VERSION_DIGITS 18
 #define MAX_META_BYTES ((size_t)8 << 20)
 
 /* ---- reading ---- */
@@ -224,26 +224,29 @@ enum err_code model_save(const struct model *m, const char *path, struct err *e)
 
 /* ---- finding ---- */
 
-/* A version folder's number, 0 if the name is none. */
-static unsigned long version_number(const char *name)
+uint64_t model_version_number(const char *name)
 {
-    if (!isdigit((unsigned char)name[0]) || name[0] == '0' ||
-        strlen(name) > MODEL_VERSION_DIGITS)
+    uint64_t number = 0;
+    size_t length = strlen(name);
+    if (length > MAX_VERSION_DIGITS || name[0] == '0')
         return 0;
-    char *end;
-    unsigned long number = strtoul(name, &end, 10);
-    return *end ? 0 : number;
+    for (size_t i = 0; i < length; i++) {
+        if (name[i] < '0' || name[i] > '9')
+            return 0;
+        number = 10 * number + (uint64_t)(name[i] - '0');
+    }
+    return number;
 }
 
-static unsigned long highest_version(const char *folder)
+static uint64_t highest_version(const char *folder)
 {
-    unsigned long best = 0;
+    uint64_t best = 0;
     DIR *dir = opendir(folder);
     if (!dir)
         return 0;
     for (struct dirent *d = readdir(dir); d; d = readdir(dir)) {
         char file[4096];
-        unsigned long number = version_number(d->d_name);
+        uint64_t number = model_version_number(d->d_name);
         int length = snprintf(file, sizeof file, "%s/%s/%s", folder, d->d_name,
                               MODEL_FILE_NAME);
         if (number > best && length < (int)sizeof file && file_is_regular(file))
@@ -265,12 +268,12 @@ enum err_code model_find_file(char *out, size_t size, const char *argument,
         return e->code;
     if (file_is_regular(out))
         return ERR_OK;
-    unsigned long version = highest_version(argument);
+    uint64_t version = highest_version(argument);
     if (version == 0)
         return err_set(e, ERR_NOT_FOUND,
                        "%s: neither %s nor a version folder with one", argument,
                        MODEL_FILE_NAME);
-    if ((size_t)snprintf(out, size, "%s/%lu/%s", argument, version,
+    if ((size_t)snprintf(out, size, "%s/%" PRIu64 "/%s", argument, version,
                          MODEL_FILE_NAME) >= size)
         return err_set(e, ERR_TOO_LARGE, "%s: path too long", argument);
     return ERR_OK;

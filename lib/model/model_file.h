@@ -10,8 +10,9 @@
 
 #include "lib/model/model.h"
 
+#include <stdint.h>
+
 #define MODEL_FILE_NAME "model.safetensors"
-#define MODEL_VERSION_DIGITS 18 /* of a version folder's name, at most */
 
 /* NULL on error: ERR_NOT_FOUND, ERR_CORRUPT, ERR_NO_MEMORY, with the path. */
 struct model *model_load(const char *path, struct err *e);
@@ -19,6 +20,10 @@ struct model *model_load(const char *path, struct err *e);
 /* Atomic and durable; the same model gives the same bytes. */
 enum err_code model_save(const struct model *m, const char *path, struct err *e)
     ERR_CHECKED;
+
+/* The number that a version folder is named by: plain digits, at most 18, the
+ * first not 0. 0: it is no version's name. */
+uint64_t model_version_number(const char *name);
 
 /* Finds the file that a MODEL argument means: the file itself, a version
  * folder, or a model folder (its highest version with a file). */

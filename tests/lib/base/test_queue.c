@@ -28,7 +28,6 @@ START_TEST(items_come_out_in_order_across_the_end_of_the_ring)
         ck_assert_ptr_eq(queue_pop(q), &items[1]);
         ck_assert_ptr_eq(queue_pop(q), &items[2]);
     }
-    ck_assert_uint_eq(queue_length(q), 0);
     queue_free(q);
 }
 END_TEST
@@ -41,7 +40,6 @@ START_TEST(a_full_queue_refuses_at_once)
     ck_assert(queue_push(q, &item));
     ck_assert(queue_push(q, &item));
     ck_assert(!queue_push(q, &item));
-    ck_assert_uint_eq(queue_length(q), 2);
     queue_pop(q);
     ck_assert(queue_push(q, &item));
     queue_free(q);
