@@ -31,17 +31,6 @@ void log_init(enum log_level level, enum log_format format)
     wanted_format = format;
 }
 
-bool log_level_parse(const char *text, enum log_level *level)
-{
-    for (int i = 0; i <= (int)LOG_DEBUG; i++) {
-        if (strcmp(text, level_names[i]) == 0) {
-            *level = (enum log_level)i;
-            return true;
-        }
-    }
-    return false;
-}
-
 bool log_enabled(enum log_level level)
 {
     return level <= wanted;

@@ -15,9 +15,6 @@ enum log_format { LOG_TEXT, LOG_JSON };
 /* Before the first thread starts. */
 void log_init(enum log_level level, enum log_format format);
 
-/* Reads "error", "warn", "info", "debug"; false if it is none of them. */
-bool log_level_parse(const char *text, enum log_level *level);
-
 bool log_enabled(enum log_level level);
 
 /* `pairs` is a printf format that gives key=value pairs separated by spaces;

@@ -165,16 +165,3 @@ void optimiser_project(struct params *params, const bool *trained, size_t part,
             row->project(row);
     }
 }
-
-void optimiser_step(struct optimiser *o, struct params *params,
-                    const bool *trained, const float *grads, double rate)
-{
-    float factor = 1.0f;
-    optimiser_begin(o, rate);
-    if (o->settings.clip > 0)
-        factor = optimiser_clip_factor(
-            o, optimiser_square_sum(params, trained, grads, 0, o->total));
-    optimiser_update(o, params, trained, grads, factor, 0, o->total);
-    if (optimiser_projects(o))
-        optimiser_project(params, trained, 0, 1);
-}

@@ -43,15 +43,12 @@ enum err_code optimiser_init(struct optimiser *o,
 /* Accepts a zeroed optimiser. */
 void optimiser_fini(struct optimiser *o);
 
-/* One step with `rate` (the schedule's, times each row's own) from grads, laid
- * out as the block. trained[i] says whether row i of the table takes part;
- * other rows, and their moments, stay as they are to the bit. */
-void optimiser_step(struct optimiser *o, struct params *params,
-                    const bool *trained, const float *grads, double rate);
-
-/* ---- the same in parts, which a team shares ----
- * begin; then the sum of squares if the gradient is to be clipped; then update
- * with ranges [from, to) that do not overlap and cover the block; then, if
+/* ---- a step, in parts that a team shares ----
+ * The gradient is laid out as the block; trained[i] says whether row i of the
+ * table takes part; other rows, and their moments, stay as they are to the bit.
+ * The order: begin with the schedule's rate, which each row's own multiplies;
+ * the sum of squares if the gradient is to be clipped; update with ranges
+ * [from, to) that do not overlap and cover the block; then, if
  * `optimiser_projects`, project with every part. */
 void optimiser_begin(struct optimiser *o, double rate);
 double optimiser_square_sum(const struct params *params, const bool *trained,

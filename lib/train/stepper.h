@@ -25,7 +25,7 @@ void stepper_free(struct stepper *s);
 struct step {
     const struct loss_weights *weights;
     struct optimiser *optimiser;
-    const bool *trained; /* as optimiser_step's */
+    const bool *trained; /* (rows of the table) */
     double rate;
     const uint32_t *index; /* (n) rows of the data set */
     size_t n;              /* at least 1 */

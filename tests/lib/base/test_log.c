@@ -79,19 +79,6 @@ START_TEST(levels_above_the_wanted_one_are_silent)
 }
 END_TEST
 
-START_TEST(level_names_are_parsed)
-{
-    enum log_level level = LOG_INFO;
-
-    ck_assert(log_level_parse("debug", &level) && level == LOG_DEBUG);
-    ck_assert(log_level_parse("error", &level) && level == LOG_ERROR);
-    ck_assert(log_level_parse("warn", &level) && level == LOG_WARN);
-    ck_assert(log_level_parse("info", &level) && level == LOG_INFO);
-    ck_assert(!log_level_parse("Info", &level) && !log_level_parse("", &level));
-    ck_assert(level == LOG_INFO);
-}
-END_TEST
-
 START_TEST(quoted_text_is_a_json_string_that_fits)
 {
     char out[64];
@@ -226,7 +213,6 @@ Suite *suite_log(void)
 
     tcase_add_test(text, a_line_has_time_level_component_event_and_pairs);
     tcase_add_test(text, levels_above_the_wanted_one_are_silent);
-    tcase_add_test(text, level_names_are_parsed);
     tcase_add_test(text, quoted_text_is_a_json_string_that_fits);
     tcase_add_test(text, hostile_values_stay_within_one_line);
     tcase_add_test(forms, the_json_form_is_one_object_with_typed_members);

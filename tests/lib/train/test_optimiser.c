@@ -39,6 +39,20 @@ static void teardown(void)
     params_fini(&params);
 }
 
+/* A whole step at once, as the stepper takes it with a team. */
+static void optimiser_step(struct optimiser *o, struct params *table,
+                           const bool *rows, const float *gradient, double rate)
+{
+    float factor = 1.0f;
+    optimiser_begin(o, rate);
+    if (o->settings.clip > 0)
+        factor = optimiser_clip_factor(
+            o, optimiser_square_sum(table, rows, gradient, 0, o->total));
+    optimiser_update(o, table, rows, gradient, factor, 0, o->total);
+    if (optimiser_projects(o))
+        optimiser_project(table, rows, 0, 1);
+}
+
 static const struct optimiser_settings adam = {
     .kind = OPTIMISER_ADAM, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8};
 
