@@ -29,7 +29,7 @@ static struct model_options model_options(const struct run *r)
 {
     return (struct model_options){
         .steps = r->call->options.steps,
-        .keep = (r->outputs & OUTPUT_TRACE) != 0,
+        .trace = (r->outputs & OUTPUT_TRACE) != 0,
     };
 }
 

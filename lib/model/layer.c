@@ -69,16 +69,17 @@ static enum err_code configure_encoder(struct layer *l, const struct json *j,
                                        struct err *e)
 {
     char name[64];
-    const struct operator_kind *op = l->enc.kind;
+    const struct operator_kind *op = l->op;
     struct space heads = l->code;
     heads.channels *= l->structure.kind->heads;
-    l->enc.in = l->in;
-    l->enc.out = heads;
     if (l->encoder.kind->recurrent)
         l->rec = (struct operator){.kind = op, .in = l->code, .out = l->code};
-    snprintf(name, sizeof name, "layers.%zu.encoder.weight", l->index);
-    if (op->declare(&l->enc, params, name, AXIS_CODE, AXIS_INPUT, e))
-        return e->code;
+    if (!l->encoder.kind->decodes) {
+        l->enc = (struct operator){.kind = op, .in = l->in, .out = heads};
+        snprintf(name, sizeof name, "layers.%zu.encoder.weight", l->index);
+        if (op->declare(&l->enc, params, name, AXIS_CODE, AXIS_INPUT, e))
+            return e->code;
+    }
     char inside[80];
     snprintf(inside, sizeof inside, "%s.encoder", where);
     if (check_members(j, inside, kind_members, l->encoder.kind->settings, e))
@@ -91,7 +92,7 @@ static enum err_code configure_decoder(struct layer *l, struct params *params,
 {
     char name[64];
     l->dec =
-        (struct operator){.kind = l->enc.kind, .in = l->code, .out = l->in};
+        (struct operator){.kind = l->op, .in = l->code, .out = l->in};
     snprintf(name, sizeof name, "layers.%zu.decoder.weight", l->index);
     if (l->dec.kind->declare(&l->dec, params, name, AXIS_INPUT, AXIS_CODE, e))
         return e->code;
@@ -127,13 +128,13 @@ static enum err_code find_kinds(struct layer *l, const struct json *j,
     *structure = kind_object(j, where, "structure", &structure_name, e);
     if (!*structure)
         return e->code;
-    l->enc.kind = operator_find(op, e);
-    l->encoder.kind = l->enc.kind ? encoder_find(encoder_name, e) : NULL;
+    l->op = operator_find(op, e);
+    l->encoder.kind = l->op ? encoder_find(encoder_name, e) : NULL;
     l->structure.kind =
         l->encoder.kind ? structure_find(structure_name, e) : NULL;
     if (!l->structure.kind)
         return err_wrap(e, "%s", where);
-    if (axes_compatible(l->enc.kind, l->encoder.kind, l->structure.kind,
+    if (axes_compatible(l->op, l->encoder.kind, l->structure.kind,
                         decoder, e))
         return err_wrap(e, "%s", where);
     return ERR_OK;
@@ -152,9 +153,9 @@ enum err_code layer_configure(struct layer *l, size_t index,
     l->in = *in;
     if (json_get_bool(j, where, "decoder", &decoder, e) ||
         find_kinds(l, j, where, decoder, &encoder, &structure, e) ||
-        check_members(j, where, layer_members, l->enc.kind->settings, e) ||
+        check_members(j, where, layer_members, l->op->settings, e) ||
         read_up(l, j, where, e) ||
-        l->enc.kind->code_space(&l->code, in, j, where, e) ||
+        l->op->code_space(&l->code, in, j, where, e) ||
         configure_encoder(l, encoder, where, params, e) ||
         (decoder && configure_decoder(l, params, e)) ||
         configure_structure(l, structure, where, params, e))
@@ -167,6 +168,8 @@ enum err_code layer_configure(struct layer *l, size_t index,
 void layer_fini(struct layer *l)
 {
     layer_unprepare(l);
+    if (l->encoder.kind && l->encoder.kind->fini)
+        l->encoder.kind->fini(l);
     if (l->structure.kind && l->structure.kind->fini)
         l->structure.kind->fini(&l->structure);
 }
@@ -176,7 +179,10 @@ void layer_start(struct layer *l, struct rng *rng, const float *samples,
 {
     if (l->dec.kind)
         l->dec.kind->start(&l->dec, rng, samples, n, start_lean);
-    l->encoder.kind->start(l, rng);
+    if (l->encoder.kind->start)
+        l->encoder.kind->start(l, rng);
+    if (l->structure.kind->start)
+        l->structure.kind->start(&l->structure);
 }
 
 /* The operators that this layer has, NULL at the end. */
@@ -197,12 +203,16 @@ enum err_code layer_prepare(struct layer *l, struct err *e)
     for (size_t i = 0; list[i]; i++)
         if (list[i]->kind->prepare && list[i]->kind->prepare(list[i], e))
             return e->code;
+    if (l->encoder.kind->prepare)
+        return l->encoder.kind->prepare(l, e);
     return ERR_OK;
 }
 
 void layer_unprepare(struct layer *l)
 {
     struct operator *list[4];
+    if (l->encoder.kind && l->encoder.kind->unprepare)
+        l->encoder.kind->unprepare(l);
     each_operator(l, list);
     for (size_t i = 0; list[i]; i++)
         if (list[i]->kind->unprepare)

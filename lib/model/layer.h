@@ -14,8 +14,9 @@ enum layer_up { UP_CODE, UP_POOLED }; /* what the next layer sees */
 
 struct layer {
     size_t index;
+    const struct operator_kind *op; /* of all its operators */
     struct space in, code;
-    struct operator enc; /* E: in -> code */
+    struct operator enc; /* E: in -> code, unless the encoder decodes */
     struct operator rec; /* S: code -> code, recurrent encoders only */
     struct operator dec; /* D: code -> in, unless the recipe leaves it out */
     struct encoder encoder;

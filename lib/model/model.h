@@ -78,8 +78,16 @@ bool model_draws(const struct model *m, size_t layer);
 
 struct model_options {
     size_t steps; /* of every layer's encoder; 0: as trained */
-    bool keep;    /* keep every step (trace, training) */
+    bool trace;   /* keep the code after every step */
+    bool learn;   /* keep what going backwards needs */
+    /* (B,inputs): 1 where x is known, 0 where it is missing; NULL: all is.
+     * The lowest layer's encoder must decode and preprocessing must not mix
+     * inputs: see model_restores. */
+    const float *known;
 };
+
+/* Whether codes can be found where some of the inputs are missing. */
+bool model_restores(const struct model *m);
 
 struct pass {
     size_t B;

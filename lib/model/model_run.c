@@ -17,6 +17,12 @@ static enum err_code no_memory(const struct arena *memory, size_t B,
 
 /* ---- codes ---- */
 
+/* An encoder that cannot go backwards needs no steps for it. */
+static bool keeps(const struct layer *l, const struct model_options *options)
+{
+    return options->trace || (options->learn && l->encoder.kind->backward);
+}
+
 static enum err_code encode_layer(const struct layer *l, struct layer_pass *lp,
                                   size_t B, const struct model_options *options,
                                   struct arena *memory, struct err *e)
@@ -24,8 +30,11 @@ static enum err_code encode_layer(const struct layer *l, struct layer_pass *lp,
     size_t steps = l->encoder.steps, size = B * layer_units(l);
     if (options->steps && steps > 1)
         steps = options->steps;
-    size_t kept = options->keep ? steps : 1;
-    lp->tape = (struct tape){.keep = options->keep};
+    bool keep = keeps(l, options);
+    size_t kept = keep ? steps : 1;
+    lp->tape = (struct tape){.keep = keep};
+    if (l->index == 0)
+        lp->tape.known = options->known;
     lp->tape.z = arena_take(memory, kept * size, sizeof(float));
     if (l->encoder.gain)
         lp->tape.h = arena_take(memory, kept * size, sizeof(float));
@@ -33,14 +42,19 @@ static enum err_code encode_layer(const struct layer *l, struct layer_pass *lp,
         !arena_reserve(memory, l->encoder.kind->scratch_bytes(l, B, steps)))
         return no_memory(memory, B, e);
     l->encoder.kind->forward(l, &lp->tape, lp->x, B, steps, memory);
-    lp->z =
-        options->keep ? lp->tape.z + (lp->tape.steps - 1) * size : lp->tape.z;
+    lp->z = keep ? lp->tape.z + (lp->tape.steps - 1) * size : lp->tape.z;
     if (!vec_finite(lp->z, size))
         return err_set(e, ERR_INTERNAL,
                        "the code of layer %zu is not finite: fewer steps or "
                        "smaller inputs may help",
                        l->index);
     return ERR_OK;
+}
+
+bool model_restores(const struct model *m)
+{
+    return m->layers[0].encoder.kind->decodes &&
+           !preprocess_mixes(&m->preprocess);
 }
 
 enum err_code model_encode(const struct model *m, struct pass *p,
@@ -295,7 +309,7 @@ size_t model_pass_bytes(const struct model *m, size_t B,
         size_t steps = l->encoder.steps;
         if (options->steps && steps > 1)
             steps = options->steps;
-        size_t kept = options->keep ? steps : 1;
+        size_t kept = keeps(l, options) ? steps : 1;
         size_t heads = l->encoder.gain ? 2 : 1;
         size_t bytes = l->encoder.kind->scratch_bytes(l, B, steps);
         floats += B * (kept * heads * layer_units(l) + layer_units(l) +

@@ -34,9 +34,10 @@ struct param {
     float rate; /* times the phase's learning rate; 0: fixed */
     int sign;   /* +1: the loss descends along it; -1: it ascends */
     /* Brings value back into the allowed set after a step, NULL: all is
-     * allowed. `bound` is its one setting. */
+     * allowed. */
     void (*project)(struct param *p);
-    float bound;
+    float bound; /* of the projection */
+    float sum;   /* what the projection makes rows add up to; 0: free */
 };
 
 struct params {

@@ -12,7 +12,7 @@
 
 struct preprocess_kind {
     const char *name;
-    bool scales;
+    bool scales, mixes;
     /* One row x (m) in place; what it was divided by goes into *scale. */
     void (*apply)(float *x, size_t m, float *scale);
     void (*undo)(float *x, size_t m, float scale);
@@ -44,7 +44,7 @@ static int unit_norm_emit_undo(struct graph *g, int x, int scale)
 }
 
 static const struct preprocess_kind kinds[] = {
-    {"unit_norm", true, unit_norm_apply, unit_norm_undo, unit_norm_emit,
+    {"unit_norm", true, false, unit_norm_apply, unit_norm_undo, unit_norm_emit,
      unit_norm_emit_undo},
 };
 
@@ -119,6 +119,14 @@ bool preprocess_scales(const struct preprocess *p)
 {
     for (size_t i = 0; i < p->n; i++)
         if (p->steps[i].kind->scales)
+            return true;
+    return false;
+}
+
+bool preprocess_mixes(const struct preprocess *p)
+{
+    for (size_t i = 0; i < p->n; i++)
+        if (p->steps[i].kind->mixes)
             return true;
     return false;
 }

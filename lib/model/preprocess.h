@@ -38,6 +38,10 @@ void preprocess_apply(const struct preprocess *p, float *x, float *scale,
 void preprocess_undo(const struct preprocess *p, float *x, const float *scale,
                      size_t B, size_t m);
 
+/* Whether some number after the steps depends on several inputs other than by
+ * the row's scale, so that a missing input is missing everywhere. */
+bool preprocess_mixes(const struct preprocess *p);
+
 /* Whether rows have scales of their own (else all are 1). */
 bool preprocess_scales(const struct preprocess *p);
 

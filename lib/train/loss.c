@@ -130,8 +130,11 @@ static enum err_code layer_terms(struct run *r, const struct layer *l,
     double value = s->kind->value(s, lp->z, r->B);
     r->sums->structure += value;
     r->sums->total += (double)r->w->structure * value;
-    if (dz)
-        s->kind->gradient(s, dz, lp->z, r->B, r->w->structure * r->scale);
+    if (!dz)
+        return ERR_OK;
+    s->kind->gradient(s, dz, lp->z, r->B, r->w->structure * r->scale);
+    if (s->kind->learn)
+        s->kind->learn(s, r->grads, lp->z, r->B, r->w->structure * r->scale);
     return ERR_OK;
 }
 
@@ -204,7 +207,7 @@ static void step_uphill(float *x, const float *g, float radius, size_t B,
 static enum err_code encode_again(struct run *r, const float *x, struct err *e)
 {
     struct model plain = *r->m;
-    struct model_options options = {.keep = true};
+    struct model_options options = {.learn = true};
     plain.preprocess.n = 0;
     return model_encode(&plain, &r->pass, x, r->B, &options, r->memory, e);
 }
@@ -239,7 +242,7 @@ static enum err_code run(struct run *r, const float *x, struct err *e)
 {
     const struct layer *top = model_top(r->m);
     struct layer_pass *lp = &r->pass.layers[r->m->n_layers - 1];
-    struct model_options options = {.keep = true};
+    struct model_options options = {.learn = true};
     size_t size = r->B * layer_units(top);
     double value = 0;
     if (model_encode(r->m, &r->pass, x, r->B, &options, r->memory, e))

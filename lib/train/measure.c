@@ -149,7 +149,7 @@ static void work_member(void *arg, size_t number)
 static enum err_code member_init(const struct work *w, struct member *mb,
                                  struct err *e)
 {
-    struct model_options options = {.keep = w->weights != NULL};
+    struct model_options options = {.learn = w->weights != NULL};
     size_t numbers;
     arena_init(&mb->memory, SIZE_MAX);
     if (!mem_mul(w->rows, model_inputs(w->m), &numbers))

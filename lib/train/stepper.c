@@ -45,7 +45,7 @@ static size_t part_start(const struct stepper *s, size_t n, size_t number)
 static enum err_code member_init(struct stepper *s, struct member *mb,
                                  struct err *e)
 {
-    struct model_options options = {.keep = true};
+    struct model_options options = {.learn = true};
     size_t rows = (s->max_rows + s->size - 1) / s->size, numbers;
     arena_init(&mb->memory, SIZE_MAX);
     if (!mem_mul(rows, model_inputs(s->m), &numbers))

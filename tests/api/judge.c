@@ -27,7 +27,7 @@ void judge_close(struct judge *j)
 void judge_ask(struct judge *j, const char *model, size_t B, size_t steps)
 {
     struct err e = {0};
-    struct model_options o = {.steps = steps, .keep = true};
+    struct model_options o = {.steps = steps, .trace = true};
 
     j->served = registry_acquire(j->client->api.registry, model, 0, &e);
     ck_assert_ptr_nonnull(j->served);

@@ -21,12 +21,14 @@ struct layer;
 
 #define ENCODER_MAX_STEPS 1000
 
-/* What a run leaves behind. The caller provides z; h only where gain is. */
+/* What a run is given, and leaves behind in z and h. */
 struct tape {
     size_t steps; /* steps really done */
     bool keep;    /* keep every step: z is (steps,B,n), else (B,n) */
-    float *z;     /* code after the step(s) */
-    float *h;     /* the same before the gain; NULL without gain */
+    const float *known; /* (B,in): 1 where x is known, 0 where it is missing;
+                           NULL: all is. Only for encoders that decode. */
+    float *z;           /* code after the step(s) */
+    float *h;           /* the same before the gain; NULL without gain */
 };
 
 struct encoder_kind {
@@ -34,14 +36,22 @@ struct encoder_kind {
     const char *help;
     const char *const *settings; /* members of the encoder's JSON */
     bool recurrent;              /* wants the operator rec */
-    bool decodes;                /* infers through dec: wants a decoder */
+    bool decodes; /* infers through dec: wants a decoder, has no enc, and can
+                     leave out inputs that are not known */
 
     /* Reads its settings into layer->encoder, declares bias, gain ... */
     enum err_code (*configure)(struct layer *layer, const struct json *encoder,
                                const char *where, struct params *params,
                                struct err *e);
-    /* Starting values of enc, rec, bias, given dec's (if the layer has it). */
+    void (*fini)(struct layer *layer); /* optional */
+    /* Starting values of enc, rec, bias, given dec's (if the layer has it).
+     * Optional. */
     void (*start)(struct layer *layer, struct rng *rng);
+
+    /* Works out what only depends on the weights, once they are final.
+     * Optional; the layer's operators have been prepared before. */
+    enum err_code (*prepare)(struct layer *layer, struct err *e);
+    void (*unprepare)(struct layer *layer);
 
     /* The code of x (B,in) after `steps` steps (1 .. tape room) into tape. */
     void (*forward)(const struct layer *layer, struct tape *tape,
@@ -71,6 +81,7 @@ struct encoder {
     size_t steps;       /* as trained; 1 where there is one */
     struct param *bias; /* b (n) */
     struct param *gain; /* (n), or NULL */
+    void *own;          /* kind's own, freed by fini */
 };
 
 #endif

@@ -55,6 +55,10 @@ struct operator_kind {
     void (*start_residual)(struct operator *op, const struct operator *other,
                            float scale);
 
+    /* Changes the layer's settings so that the code keeps `kept` of its
+     * units; optional: without it the code cannot be pruned. */
+    enum err_code (*resize)(struct json *layer, size_t kept, struct err *e);
+
     /* Packs the weights for fast reading once they are final. Optional. */
     enum err_code (*prepare)(struct operator *op, struct err *e);
     void (*unprepare)(struct operator *op);
@@ -68,6 +72,10 @@ struct operator_kind {
     /* dw += sum over rows of dy x', dw shaped as the weights. */
     void (*gradient)(const struct operator *op, float *dw, const float *dy,
                      const float *x, size_t B, struct arena *scratch);
+
+    /* The columns one after another (in,out): the packed ones, or made in
+     * scratch. Optional: without it no encoder descends by coordinates. */
+    const float *(*columns)(const struct operator *op, struct arena *scratch);
 
     /* The value W x for the graph's value x. */
     int (*emit)(const struct operator *op, struct graph *g, int x);

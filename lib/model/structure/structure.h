@@ -14,10 +14,12 @@
 #include "lib/model/param.h"
 #include "lib/model/space.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct structure;
+struct pools;
 
 /* Where each unit's picture belongs, in tiles; edges are lines to draw. */
 struct layout {
@@ -44,16 +46,27 @@ struct structure_kind {
                                const char *where, struct params *params,
                                struct err *e);
     void (*fini)(struct structure *s); /* optional */
+    /* Starting values of what it has in the parameter table; optional. */
+    void (*start)(struct structure *s);
 
     /* Sum over the rows of z (B,n), lambda included. */
     double (*value)(const struct structure *s, const float *z, size_t B);
     /* dz (B,n) += scale * gradient of value. */
     void (*gradient)(const struct structure *s, float *dz, const float *z,
                      size_t B, float scale);
-    /* z (B,n) = argmin 1/2 |z - u|^2 + step * value(z); optional. */
+    /* grads (laid out as the parameter block) += scale * gradient of value on
+     * what the structure learns; optional. */
+    void (*learn)(const struct structure *s, float *grads, const float *z,
+                  size_t B, float scale);
+    /* z (B,n) = argmin 1/2 |z - u|^2 + step * value(z); z may be u. The code
+     * that must not be negative is the prox of max(0, u): every structure's
+     * value grows with each |z_i|. Optional. */
     void (*prox)(const struct structure *s, float *z, const float *u,
-                 float step, size_t B);
-    /* The threshold of unit i while the others stay as in z (n); optional. */
+                 float step, size_t B, struct arena *scratch);
+    /* Bytes of scratch that one prox may take; NULL: none. */
+    size_t (*prox_bytes)(const struct structure *s, size_t B);
+    /* d value / d |z_i| while the others stay as in z (n): what coordinate
+     * descent cuts off. Optional. */
     float (*threshold)(const struct structure *s, const float *z, size_t i);
 
     /* v (B,pooled) from z (B,n). */
@@ -64,6 +77,20 @@ struct structure_kind {
     /* A code whose pools are `wanted` (B,pooled): z scaled by wanted/v. */
     void (*unpool)(const struct structure *s, float *out, const float *wanted,
                    const float *z, const float *v, size_t B);
+
+    /* The groups in use, which the model file shows; NULL: there are none
+     * besides the units themselves. Optional. */
+    const struct pools *(*pools)(const struct structure *s);
+
+    /* ---- fewer units; without prune the code cannot be pruned ---- */
+
+    /* Widens keep (n) to what can stand by itself, e.g. with ancestors.
+     * Optional. */
+    void (*close)(const struct structure *s, bool *keep);
+    /* Changes the structure's settings j to those of the units that stay, and
+     * tells which groups stay (pooled). ERR_CONFLICT where it cannot be. */
+    enum err_code (*prune)(const struct structure *s, struct json *j,
+                           const bool *keep, bool *groups, struct err *e);
 
     /* The values of pool and unpool for the graph's values. */
     int (*emit_pool)(const struct structure *s, struct graph *g, int z);

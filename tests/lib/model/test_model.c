@@ -34,7 +34,7 @@ static struct pass encode(const struct model *m, const float *x, size_t B,
                           bool keep)
 {
     struct pass p;
-    struct model_options options = {.keep = keep};
+    struct model_options options = {.trace = keep};
     ck_assert_msg(!model_encode(m, &p, x, B, &options, &memory, &e), "%s",
                   e.msg);
     ck_assert_msg(!model_classify(m, &p, &memory, &e), "%s", e.msg);
@@ -205,7 +205,7 @@ END_TEST
 START_TEST(a_pass_keeps_to_its_stated_bytes)
 {
     struct model *m = composition_model((size_t)_i);
-    struct model_options keep = {.keep = true};
+    struct model_options keep = {.trace = true};
     float out[ROWS * COMPOSITION_INPUTS], relative[ROWS];
     struct arena tight;
     struct pass p;
