@@ -91,8 +91,7 @@ static enum err_code configure_decoder(struct layer *l, struct params *params,
                                        struct err *e)
 {
     char name[64];
-    l->dec =
-        (struct operator){.kind = l->op, .in = l->code, .out = l->in};
+    l->dec = (struct operator){.kind = l->op, .in = l->code, .out = l->in};
     snprintf(name, sizeof name, "layers.%zu.decoder.weight", l->index);
     if (l->dec.kind->declare(&l->dec, params, name, AXIS_INPUT, AXIS_CODE, e))
         return e->code;
@@ -134,8 +133,7 @@ static enum err_code find_kinds(struct layer *l, const struct json *j,
         l->encoder.kind ? structure_find(structure_name, e) : NULL;
     if (!l->structure.kind)
         return err_wrap(e, "%s", where);
-    if (axes_compatible(l->op, l->encoder.kind, l->structure.kind,
-                        decoder, e))
+    if (axes_compatible(l->op, l->encoder.kind, l->structure.kind, decoder, e))
         return err_wrap(e, "%s", where);
     return ERR_OK;
 }

@@ -23,8 +23,8 @@ struct layer;
 
 /* What a run is given, and leaves behind in z and h. */
 struct tape {
-    size_t steps; /* steps really done */
-    bool keep;    /* keep every step: z is (steps,B,n), else (B,n) */
+    size_t steps;       /* steps really done */
+    bool keep;          /* keep every step: z is (steps,B,n), else (B,n) */
     const float *known; /* (B,in): 1 where x is known, 0 where it is missing;
                            NULL: all is. Only for encoders that decode. */
     float *z;           /* code after the step(s) */
