@@ -12,6 +12,7 @@
     X(log)                                                                    \
     X(math)                                                                   \
     X(safetensors) X(npy) X(idx) X(npz) X(csv) X(image) X(dataset)            \
+    X(hierarchy)                                                              \
     X(axes) X(model) X(emit)                                                          \
     X(gradients) X(optimiser) X(recipe) X(measure) X(rows) X(trainer)         \
     X(repository) X(registry) X(executor)                                     \
