@@ -6,11 +6,11 @@
  * apart, whatever their direction, and clears the ring within.
  */
 #include "lib/model/structure/hierarchy.h"
+#include "lib/model/structure/places.h"
 
 #include <math.h>
 
-/* Between centres, in tiles: tiles do not touch from sqrt(2) on. */
-static const double spacing = 1.45;
+/* Between the centres of rings: edges need some room to be seen. */
 static const double ring_gap = 1.75;
 
 /* Where each unit stands on its ring, in shares of the round from 0 to 1. */
@@ -58,28 +58,11 @@ static void find_radii(const struct hierarchy *h, const double *turn,
         radius[d] = within + ring_gap;
         if (last[d] > first[d]) {
             closest[d] = fmin(closest[d], 1 - (last[d] - first[d]));
-            radius[d] = fmax(radius[d], spacing / (2 * sin(M_PI * closest[d])));
+            radius[d] =
+                fmax(radius[d], PLACES_APART / (2 * sin(M_PI * closest[d])));
         }
         within = radius[d];
     }
-}
-
-/* Moves the places so that they begin at 0. */
-static void set_frame(struct layout *out, size_t n)
-{
-    float left = INFINITY, top = INFINITY, right = -INFINITY, low = -INFINITY;
-    for (size_t i = 0; i < n; i++) {
-        left = fminf(left, out->places[i].x);
-        right = fmaxf(right, out->places[i].x);
-        top = fminf(top, out->places[i].y);
-        low = fmaxf(low, out->places[i].y);
-    }
-    for (size_t i = 0; i < n; i++) {
-        out->places[i].x -= left;
-        out->places[i].y -= top;
-    }
-    out->width = right - left + 1;
-    out->height = low - top + 1;
 }
 
 enum err_code hierarchy_layout(const struct hierarchy *h, struct layout *out,
@@ -104,6 +87,6 @@ enum err_code hierarchy_layout(const struct hierarchy *h, struct layout *out,
             out->edges[out->n_edges++] = (struct layout_edge){
                 .from = (uint32_t)i, .to = (uint32_t)h->parents[i]};
     }
-    set_frame(out, h->n);
+    places_set_frame(out, h->n);
     return ERR_OK;
 }
