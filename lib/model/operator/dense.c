@@ -105,6 +105,14 @@ static void start_residual(struct operator *op, const struct operator *other,
         w[i * n + i] += 1.0f;
 }
 
+static enum err_code resize(struct json *layer, size_t kept, struct err *e)
+{
+    if (kept == 0)
+        return err_set(e, ERR_INVALID, "no unit is left");
+    json_set(layer, "units", json_new_number((double)kept));
+    return ERR_OK;
+}
+
 /* ---- running ---- */
 
 static enum err_code prepare(struct operator *op, struct err *e)
@@ -184,6 +192,7 @@ const struct operator_kind operator_dense = {
     .start = start,
     .start_adjoint = start_adjoint,
     .start_residual = start_residual,
+    .resize = resize,
     .prepare = prepare,
     .unprepare = unprepare,
     .apply = apply,
