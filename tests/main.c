@@ -12,9 +12,10 @@
     X(log)                                                                    \
     X(math)                                                                   \
     X(safetensors) X(npy) X(idx) X(npz) X(csv) X(image) X(dataset)            \
-    X(hierarchy)                                                              \
-    X(axes) X(model) X(emit)                                                          \
+    X(hierarchy) X(lateral)                                                   \
+    X(axes) X(model) X(emit) X(prune)                                         \
     X(gradients) X(optimiser) X(recipe) X(measure) X(rows) X(trainer)         \
+    X(pruning)                                                                \
     X(repository) X(registry) X(executor)                                     \
     X(tensor_json) X(routes) X(problem) X(infer)                              \
     X(infer_options) X(infer_formats) X(models)
