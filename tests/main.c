@@ -11,7 +11,7 @@
     X(json_check) X(json_scan) X(json) X(file) X(lock) X(queue) X(team)       \
     X(log)                                                                    \
     X(math)                                                                   \
-    X(safetensors) X(npy) X(idx) X(npz) X(csv) X(image) X(dataset)            \
+    X(safetensors) X(npy) X(idx) X(npz) X(csv) X(image) X(dataset) X(photographs) \
     X(axes) X(model) X(emit)                                                          \
     X(gradients) X(optimiser) X(recipe) X(measure) X(rows) X(trainer)         \
     X(repository) X(registry) X(executor)                                     \
