@@ -10,7 +10,7 @@
     X(err) X(mem) X(arena) X(buf) X(utf8) X(clock) X(rng)                     \
     X(json_check) X(json_scan) X(json) X(file) X(lock) X(queue) X(team)       \
     X(log)                                                                    \
-    X(math)                                                                   \
+    X(math) X(eigen)                                                                   \
     X(safetensors) X(npy) X(idx) X(npz) X(csv) X(image) X(dataset) X(photographs) \
     X(axes) X(model) X(emit)                                                          \
     X(gradients) X(optimiser) X(recipe) X(measure) X(rows) X(trainer)         \
