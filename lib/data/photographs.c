@@ -16,8 +16,9 @@
 #define TEST_EVERY 5 /* one photograph of so many is for testing */
 
 /* A patch whose pixels deviate less than this from their mean, of a range of
- * 255, shows nothing: clear sky, or what the lens left blurred. */
-static const double flat = 0.01 * 255;
+ * 255, shows the sensor's noise and the grid of JPEG's blocks rather than a
+ * thing: clear sky, or what the lens left blurred. */
+static const double flat = 0.02 * 255;
 #define MAX_TRIES 20 /* then a flat one is taken, for all may be flat */
 
 struct cutter {
