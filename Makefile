@@ -145,8 +145,8 @@ deps-test: | deps
 run: $(BIN) ## serve the shipped models; LISTEN=ADDR:PORT, ARGS: settings
 	$(BIN) serve --listen $(LISTEN) --models models $(ARGS)
 
-data: ## fetch MNIST and Fashion-MNIST into data/
-	@sh scripts/data.sh mnist fashion-mnist
+data: ## fetch MNIST, Fashion-MNIST and photographs into data/
+	@sh scripts/data.sh mnist fashion-mnist photographs
 
 # The recipe names its data set, the training goes to build/models.
 train: $(BIN) ## MODEL=name: train its recipe again; ARGS go to sparsed train

@@ -13,6 +13,9 @@
     X(math)                                                                   \
     X(safetensors) X(npy) X(idx) X(npz) X(csv) X(image) X(dataset)            \
     X(axes) X(model) X(emit) X(solver) X(iterative)                           \
+    X(math) X(eigen)                                                                   \
+    X(safetensors) X(npy) X(idx) X(npz) X(csv) X(image) X(dataset) X(photographs) \
+    X(axes) X(preprocess) X(model) X(emit)                                                          \
     X(gradients) X(optimiser) X(recipe) X(measure) X(rows) X(trainer)         \
     X(repository) X(registry) X(executor)                                     \
     X(tensor_json) X(routes) X(problem) X(infer)                              \

@@ -155,6 +155,27 @@ struct model *composition_model(size_t i)
     return m;
 }
 
+struct model *composition_whitened(void)
+{
+    enum { SAMPLES = 60 };
+    static const char text[] =
+        "{\"input\":{\"shape\":[2,3],\"range\":[0,1]},"
+        "\"preprocess\":[{\"op\":\"whiten\"},{\"op\":\"unit_norm\"}],"
+        "\"layers\":[{\"operator\":\"dense\",\"units\":8,\"encoder\":"
+        "{\"kind\":\"recurrent\",\"nonlinearity\":\"relu\",\"steps\":3},"
+        "\"structure\":{\"kind\":\"l1\",\"lambda\":0.05}}],"
+        "\"classifier\":{\"input\":\"code\"}}";
+    float x[SAMPLES * COMPOSITION_INPUTS];
+    struct err e;
+    struct json *config = json_parse(text, strlen(text), &e);
+    struct model *m = model_new(config, NULL, COMPOSITION_CLASSES, &e);
+    ck_assert_msg(m != NULL, "%s", e.msg);
+    json_free(config);
+    composition_rows(x, NULL, SAMPLES, 1);
+    ck_assert_msg(!model_start(m, 1, x, SAMPLES, &e), "%s", e.msg);
+    return m;
+}
+
 void composition_rows(float *x, int *labels, size_t B, unsigned seed)
 {
     struct rng rng = rng_make(seed, "rows", 0);
