@@ -16,6 +16,8 @@
     X(math) X(eigen)                                                                   \
     X(safetensors) X(npy) X(idx) X(npz) X(csv) X(image) X(dataset) X(photographs) \
     X(axes) X(preprocess) X(model) X(emit)                                                          \
+    X(hierarchy)                                                              \
+    X(axes) X(model) X(emit)                                                          \
     X(gradients) X(optimiser) X(recipe) X(measure) X(rows) X(trainer)         \
     X(repository) X(registry) X(executor)                                     \
     X(tensor_json) X(routes) X(problem) X(infer)                              \

@@ -74,6 +74,23 @@ double vec_dot(const float *a, const float *b, size_t n)
            ((sums[4] + sums[5]) + (sums[6] + sums[7]));
 }
 
+KERNEL_CLONES
+float vec_dot_sizes(const float *w, const float *x, size_t n)
+{
+    enum { SIDE = 16 };
+    float sums[SIDE] = {0};
+    size_t i = 0;
+    for (; i + SIDE <= n; i += SIDE)
+        for (size_t j = 0; j < SIDE; j++)
+            sums[j] += w[i + j] * fabsf(x[i + j]);
+    for (size_t j = 0; i < n; i++, j++)
+        sums[j] += w[i] * fabsf(x[i]);
+    for (size_t half = SIDE / 2; half > 0; half /= 2)
+        for (size_t j = 0; j < half; j++)
+            sums[j] += sums[j + half];
+    return sums[0];
+}
+
 double vec_norm(const float *x, size_t n)
 {
     return sqrt(vec_dot(x, x, n));

@@ -41,6 +41,8 @@ void transpose(float *out, const float *in, size_t rows, size_t columns);
 
 /* Sums in double. */
 double vec_dot(const float *a, const float *b, size_t n);
+/* sum of w_i |x_i|, in float */
+float vec_dot_sizes(const float *w, const float *x, size_t n);
 double vec_norm(const float *x, size_t n);
 
 void vec_scale(float *x, float factor, size_t n);

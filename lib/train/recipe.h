@@ -6,6 +6,8 @@
  *    "model": { the config of the model file },
  *    "rates": {"decoder.weight": 1, ...}, "bounds": {...},  by name's ending
  *    "start": {"samples": 2000},       rows that starting values may lean on
+ *    "prune": {"below": 0.0005},       at the end: units on in less than this
+ *                                      share of the training rows go
  *    "phases": [{"name": "unsupervised", "epochs": 30,
  *                "weights": {"reconstruction": 1, "structure": 1,
  *                            "classification": 0, "adversarial": 0,
@@ -82,6 +84,7 @@ struct recipe {
     struct recipe_policy bounds[RECIPE_MAX_POLICIES];
     size_t n_bounds;
     size_t start_samples;
+    double prune_below; /* share of the training rows; 0: no pruning */
     struct recipe_phase phases[RECIPE_MAX_PHASES];
     size_t n_phases;
 };

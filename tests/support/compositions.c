@@ -18,6 +18,8 @@ static const struct {
     {"recurrent", ",\"steps\":3"},
     {"iterative", ",\"steps\":1000,\"tolerance\":1e-7"},
     {"l1", ",\"lambda\":0.05"},
+    {"lateral", ",\"lambda\":0.05,\"strength\":0.3,\"pattern\":\"ring\","
+                "\"near\":1,\"far\":3,\"learned\":true,\"bound\":1"},
 };
 
 static const char *settings_of(const char *name)
@@ -138,6 +140,9 @@ static void stir(struct model *m)
         if (strstr(p->name, "gain"))
             for (size_t k = 0; k < p->count; k++)
                 p->value[k] = rng_uniform(&rng, 0.5f, 1.5f);
+        /* What ascends is only a regulariser within its bounds. */
+        if (p->sign < 0)
+            p->project(p);
     }
 }
 
