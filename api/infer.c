@@ -23,10 +23,11 @@ static enum err_code refuse_missing(const struct run *r, unsigned missing,
 static enum err_code check_options(const struct call *call, struct err *e)
 {
     const struct options *o = &call->options;
-    const char *lost = o->explain                     ? "explain"
-                       : (o->given & OPTION_TOP) != 0 ? "top"
-                       : (o->given & OPTION_FORMAT) != 0 && !o->dense ? "format"
-                                                                      : NULL;
+    const char *lost =
+        o->explain                                                   ? "explain"
+        : (o->given & OPTION_TOP) != 0                               ? "top"
+        : (o->given & OPTION_FORMAT) != 0 && o->format != CODE_DENSE ? "format"
+                                                                     : NULL;
 
     if (call->reply == MEDIA_JSON || lost == NULL)
         return ERR_OK;

@@ -11,8 +11,9 @@
     X(json_check) X(json_scan) X(json) X(file) X(lock) X(queue) X(team)       \
     X(log)                                                                    \
     X(math)                                                                   \
-    X(safetensors) X(npy) X(idx) X(npz) X(csv) X(image) X(dataset)            \
-    X(axes) X(model) X(emit)                                                          \
+    X(safetensors) X(npy) X(idx) X(npz) X(csv) X(image)          \
+    X(canvas) X(dataset)                                                      \
+    X(axes) X(model) X(emit) X(orientation) X(render)                         \
     X(gradients) X(optimiser) X(recipe) X(measure) X(rows) X(trainer)         \
     X(repository) X(registry) X(executor)                                     \
     X(tensor_json) X(routes) X(problem) X(infer)                              \
