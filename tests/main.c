@@ -17,7 +17,7 @@
     X(gradients) X(optimiser) X(recipe) X(measure) X(rows) X(trainer)         \
     X(repository) X(registry) X(executor)                                     \
     X(tensor_json) X(routes) X(problem) X(infer)                              \
-    X(infer_options) X(infer_formats) X(models)
+    X(infer_options) X(infer_formats) X(mask) X(models)
 /* clang-format on */
 
 #define X(name) Suite *suite_##name(void);
