@@ -51,16 +51,31 @@ static enum err_code encode_layer(const struct layer *l, struct layer_pass *lp,
     return ERR_OK;
 }
 
-bool model_restores(const struct model *m)
+enum err_code model_check_restores(const struct model *m, struct err *e)
 {
-    return m->layers[0].encoder.kind->decodes &&
-           !preprocess_mixes(&m->preprocess);
+    if (!m->layers[0].encoder.kind->decodes)
+        return err_set(e, ERR_CONFLICT,
+                       "its encoder computes the code from all inputs; only "
+                       "one that finds the code through the decoder can do "
+                       "with some of them");
+    if (preprocess_mixes(&m->preprocess))
+        return err_set(e, ERR_CONFLICT,
+                       "its preprocessing mixes inputs, so that one which is "
+                       "missing is missing everywhere");
+    return ERR_OK;
 }
 
-/* p->x and p->scale from raw x. */
+static void clear_unknown(float *x, const float *known, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (known[i] == 0.0f)
+            x[i] = 0;
+}
+
+/* p->x and p->scale from raw x; what is not known counts as 0. */
 static enum err_code preprocess(const struct model *m, struct pass *p,
-                                const float *x, struct arena *memory,
-                                struct err *e)
+                                const float *x, const float *known,
+                                struct arena *memory, struct err *e)
 {
     size_t inputs = model_inputs(m), B = p->B;
     p->x = arena_take(memory, B * inputs, sizeof(float));
@@ -70,6 +85,8 @@ static enum err_code preprocess(const struct model *m, struct pass *p,
                        preprocess_scratch_bytes(&m->preprocess, B, inputs)))
         return no_memory(memory, B, e);
     memcpy(p->x, x, B * inputs * sizeof(float));
+    if (known)
+        clear_unknown(p->x, known, B * inputs);
     preprocess_apply(&m->preprocess, p->x, p->scale, B, inputs, memory);
     for (size_t b = 0; b < B; b++) {
         if (!isfinite(p->scale[b]))
@@ -92,7 +109,7 @@ enum err_code model_encode(const struct model *m, struct pass *p,
                            struct arena *memory, struct err *e)
 {
     *p = (struct pass){.B = B};
-    if (preprocess(m, p, x, memory, e))
+    if (preprocess(m, p, x, options->known, memory, e))
         return e->code;
     const float *in = p->x;
     for (size_t i = 0; i < m->n_layers; i++) {
@@ -221,12 +238,19 @@ static float *draw_down(const struct model *m, const struct pass *p,
     return x;
 }
 
-static float relative_difference(const float *x, const float *y, size_t n)
+/* Over the inputs that are known; NULL: all are. */
+static float relative_difference(const float *x, const float *y,
+                                 const float *known, size_t n)
 {
-    double size = vec_norm(x, n), sum = 0;
-    for (size_t i = 0; i < n; i++)
-        sum += ((double)x[i] - (double)y[i]) * ((double)x[i] - (double)y[i]);
-    return size > 0 ? (float)(sqrt(sum) / size) : NAN;
+    double size = 0, sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (known && known[i] == 0.0f)
+            continue;
+        double difference = (double)x[i] - (double)y[i];
+        size += (double)x[i] * (double)x[i];
+        sum += difference * difference;
+    }
+    return size > 0 ? (float)sqrt(sum / size) : NAN;
 }
 
 enum err_code model_reconstruct(const struct model *m, const struct pass *p,
@@ -239,9 +263,11 @@ enum err_code model_reconstruct(const struct model *m, const struct pass *p,
         draw_down(m, p, layer, p->layers[layer].z, p->B, memory, e);
     if (!x)
         return e->code;
+    const float *known = p->layers[0].tape.known;
     for (size_t b = 0; relative_error && b < p->B; b++)
         relative_error[b] =
-            relative_difference(p->x + b * inputs, x + b * inputs, inputs);
+            relative_difference(p->x + b * inputs, x + b * inputs,
+                                known ? known + b * inputs : NULL, inputs);
     if (undo_preprocess(m, out, x, p->scale, p->B, memory, e))
         return e->code;
     arena_rewind(memory, mark);
