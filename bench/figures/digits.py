@@ -6,6 +6,7 @@ so rows are dealt in a random order that is always the same: any part of them
 then stands for the whole.
 """
 import struct
+import sys
 
 import numpy as np
 
@@ -21,6 +22,9 @@ def read_idx(path):
 
 class Digits:
     def __init__(self, folder, rows, low, high, seed=1):
+        if not (folder / "t10k-images-idx3-ubyte").exists():
+            sys.exit("figures: %s: neither photographs nor IDX files; "
+                     "`make data` fetches them" % folder)
         images = read_idx(folder / "t10k-images-idx3-ubyte")
         order = np.random.default_rng(seed).permutation(len(images))[:rows]
         self.images = low + images[order] / 255 * (high - low)

@@ -44,7 +44,7 @@ class Run:
 
     def __init__(self, model, folder, rows):
         self.model = model
-        if photographs.held_out(folder):
+        if photographs.pictures_in(folder):
             self.source = photographs.Photographs(
                 folder, rows, model.shape[-2:], model.low, model.high)
         else:

@@ -2,8 +2,8 @@
 E(z) = 1/2 |x - D z|^2 + structure(z), in double precision.
 
 - Groups with an exact proximal step (single units, disjoint groups, trees):
-  the distance of the gradient D'(x - D z) from the subdifferential of the penalty,
-  its largest coordinate, relative to max |D'x| of the row.
+  the distance of the gradient D'(x - D z) from the subdifferential of the
+  penalty, its largest coordinate, relative to max |D'x| of the row.
 - Overlapping groups: the duality gap, relative to E(z). Any z and any u with
   dual norm of D'u at most 1 bound the minimum from both sides.
 - Lateral inhibition, which is not convex: how far one coordinate alone could

@@ -4,6 +4,8 @@ Photographs are grey and reduced by 2 (area average). A patch is kept as the
 window of the full photograph round it, so that it can be moved before it is
 reduced: interpolation then blurs what the reduction loses anyway.
 """
+import sys
+
 import numpy as np
 from PIL import Image
 
@@ -16,11 +18,16 @@ FLAT = 0.01  # patches of less deviation, of the range, are drawn again
 TRIES = 20
 
 
+def pictures_in(folder):
+    """Loose pictures in the order of their names; none where it is no
+    folder of photographs."""
+    return sorted(path for path in folder.glob("[!.]*")
+                  if path.suffix.lower() in (".jpg", ".jpeg", ".png"))
+
+
 def held_out(folder):
     """The test photographs of a folder."""
-    names = sorted(path for path in folder.iterdir()
-                   if path.suffix.lower() in (".jpg", ".jpeg", ".png"))
-    return names[EVERY - 1::EVERY]
+    return pictures_in(folder)[EVERY - 1::EVERY]
 
 
 class Photographs:
@@ -28,12 +35,17 @@ class Photographs:
 
     def __init__(self, folder, rows, shape, low, high, seed=1):
         self.shape, self.low, self.high = shape, low, high
-        paths = held_out(folder)
-        greys = [np.asarray(Image.open(path).convert("L")) for path in paths]
+        greys = [np.asarray(Image.open(path).convert("L"))
+                 for path in held_out(folder)]
+        side = [REDUCED_BY * (extent + 2 * ROOM) for extent in shape]
+        if not greys or any(np.less(grey.shape, side).any()
+                            for grey in greys):
+            sys.exit("figures: %s: every %dth photograph by name is for "
+                     "testing; there must be one, and each of at least "
+                     "%d x %d pixels" % (folder, EVERY, *side))
         areas = np.array([grey.size for grey in greys], float)
         rng = np.random.default_rng(seed)
         which = rng.choice(len(greys), rows, p=areas / areas.sum())
-        side = [REDUCED_BY * (extent + 2 * ROOM) for extent in shape]
         self.windows = np.empty((rows, *side), np.uint8)
         for row, grey in enumerate(greys[i] for i in which):
             self.windows[row] = self._cut(grey, side, rng)
@@ -44,8 +56,8 @@ class Photographs:
                                               // REDUCED_BY + 1)
                     for have, need in zip(grey.shape, side))
             window = grey[y:y + side[0], x:x + side[1]]
-            if self._finish(window[None]).std() >= FLAT * (self.high
-                                                           - self.low):
+            inside = slice(REDUCED_BY * ROOM, -REDUCED_BY * ROOM)
+            if window[inside, inside].std() >= FLAT * 255:
                 break
         return window
 
