@@ -110,6 +110,23 @@ void vec_add(float *restrict out, const float *restrict x, float factor,
         out[i] += factor * x[i];
 }
 
+KERNEL_CLONES
+float vec_largest(const float *x, size_t n)
+{
+    float most[8] = {0};
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8)
+        for (size_t j = 0; j < 8; j++) {
+            float size = fabsf(x[i + j]);
+            most[j] = size > most[j] ? size : most[j];
+        }
+    for (; i < n; i++)
+        most[0] = fabsf(x[i]) > most[0] ? fabsf(x[i]) : most[0];
+    for (size_t j = 1; j < 8; j++)
+        most[0] = most[j] > most[0] ? most[j] : most[0];
+    return most[0];
+}
+
 bool vec_finite(const float *x, size_t n)
 {
     /* x - x is 0 for every finite x and NaN for the rest. */

@@ -47,6 +47,8 @@ double vec_norm(const float *x, size_t n);
 
 void vec_scale(float *x, float factor, size_t n);
 void vec_add(float *out, const float *x, float factor, size_t n);
+/* The largest |x_i|; entries that are not numbers do not count. */
+float vec_largest(const float *x, size_t n);
 bool vec_finite(const float *x, size_t n);
 
 /* Each of B rows (n): p = softmax(u); stable for large u. p may be u. */

@@ -3,6 +3,7 @@
 
 #include "lib/base/file.h"
 #include "lib/base/mem.h"
+#include "lib/data/dataset.h"
 #include "lib/model/model.h"
 #include "lib/model/prune.h"
 #include "lib/train/recipe_phase.h"
@@ -34,6 +35,20 @@ static enum err_code read_classes(struct recipe *r, const struct json *j,
         r->classes[i] = json_text(c);
     }
     return ERR_OK;
+}
+
+static enum err_code read_patches(struct recipe *r, const struct json *j,
+                                  struct err *e)
+{
+    static const char *const known[] = {"count", NULL};
+    if (!j)
+        return ERR_OK;
+    if (json_only(j, "patches", known, e) ||
+        json_get_size(j, "patches", "count", 1, DATASET_MAX_PATCHES,
+                      &r->patches, e))
+        return e->code;
+    return r->patches ? ERR_OK
+                      : err_set(e, ERR_INVALID, "patches.count: missing");
 }
 
 static enum err_code read_policies(struct recipe_policy *list, size_t *n,
@@ -133,9 +148,9 @@ static enum err_code check_model(struct recipe *r, struct err *e)
 static enum err_code read_recipe(struct recipe *r, struct err *e)
 {
     static const char *const known[] = {
-        "data",  "seed",   "validation", "batch", "classes", "model",
-        "rates", "bounds", "start",      "prune", "phases",  NULL};
-    const struct json *j = r->json, *rates, *bounds;
+        "data",  "seed",  "validation", "batch", "classes", "patches", "model",
+        "rates", "bounds", "start", "prune", "phases",  NULL};
+    const struct json *j = r->json, *patches, *rates, *bounds;
     size_t seed = 1;
     r->batch = 128;
     if (!json_is_object(j))
@@ -147,6 +162,8 @@ static enum err_code read_recipe(struct recipe *r, struct err *e)
                       &r->validation_rows, e) ||
         json_get_size(j, "", "batch", 1, MAX_BATCH, &r->batch, e) ||
         read_classes(r, json_get(j, "classes"), e) ||
+        recipe_get_object(j, "", "patches", &patches, e) ||
+        read_patches(r, patches, e) ||
         recipe_get_object(j, "", "model", &r->model, e) ||
         recipe_get_object(j, "", "rates", &rates, e) ||
         recipe_get_object(j, "", "bounds", &bounds, e) ||

@@ -2,6 +2,7 @@
  *
  *   {"data": "mnist", "seed": 1, "validation": 10000, "batch": 128,
  *    "classes": [...],                 optional names
+ *    "patches": {"count": 100000},     training rows cut from photographs
  *    "model": { the config of the model file },
  *    "rates": {"decoder.weight": 1, ...}, "bounds": {...},  by name's ending
  *    "start": {"samples": 2000},       rows that starting values may lean on
@@ -75,6 +76,7 @@ struct recipe {
     uint64_t seed;
     size_t validation_rows;
     size_t batch;
+    size_t patches;   /* 0: the recipe does not say */
     size_t n_classes; /* names given, 0: none */
     const char **classes;
     struct recipe_policy rates[RECIPE_MAX_POLICIES];

@@ -171,6 +171,15 @@ static void gradient(const struct operator *op, float *dw, const float *dy,
               B, 1, 1);
 }
 
+static const float *columns(const struct operator *op, struct arena *scratch)
+{
+    if (op->packed)
+        return op->packed;
+    float *all = arena_take(scratch, op->weight->count, sizeof *all);
+    transpose(all, op->weight->value, outputs(op), inputs(op));
+    return all;
+}
+
 static int emit(const struct operator *op, struct graph *g, int x)
 {
     return g->apply(g, GRAPH_PRODUCT, x, param_emit(op->weight, g));
@@ -198,6 +207,7 @@ const struct operator_kind operator_dense = {
     .apply = apply,
     .adjoint = adjoint,
     .gradient = gradient,
+    .columns = columns,
     .emit = emit,
     .scratch_bytes = scratch_bytes,
 };

@@ -21,7 +21,8 @@
 struct structure;
 struct pools;
 
-/* Where each unit's picture belongs, in tiles; edges are lines to draw. */
+/* Where each unit's picture belongs, in tiles; edges are lines to draw. Tiles
+ * do not overlap: any two places are at least 1 apart in x or in y. */
 struct layout {
     float width, height;
     struct layout_place {
