@@ -2,7 +2,8 @@
  * caches, and most sweeps only go over the few units that are on.
  *
  * A sweep over all units, then sweeps over those that are on until they stand
- * still, then one over all to see whether others want to come on.
+ * still or come no closer to it (rounding may keep them apart for ever), then
+ * one over all to see whether others want to come on.
  */
 #include "lib/model/solver_parts.h"
 
@@ -116,6 +117,7 @@ static float sweep(struct descent *d, const uint32_t *units, size_t count)
 static void solve_row(struct descent *d, size_t row)
 {
     const struct solve *p = d->p;
+    float before = INFINITY;
     bool whole = true, last = false;
     if (!begin(d, row)) {
         solve_give_up(d->z, p->n);
@@ -133,7 +135,8 @@ static void solve_row(struct descent *d, size_t row)
         bool still = change <= d->still;
         last = (whole && still) || t + 1 == p->s->steps;
         solve_store(p, row, t, d->z, last);
-        whole = still;
+        whole = still || (!whole && change >= before);
+        before = change;
     }
 }
 
