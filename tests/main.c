@@ -11,6 +11,13 @@
     X(json_check) X(json_scan) X(json) X(file) X(lock) X(queue) X(team)       \
     X(log)                                                                    \
     X(math)                                                                   \
+    X(safetensors) X(npy) X(idx) X(npz) X(csv) X(image) X(dataset)            \
+    X(axes) X(model) X(emit) X(solver) X(iterative)                           \
+    X(math) X(eigen)                                                                   \
+    X(safetensors) X(npy) X(idx) X(npz) X(csv) X(image) X(dataset) X(photographs) \
+    X(axes) X(preprocess) X(model) X(emit)                                                          \
+    X(hierarchy)                                                              \
+    X(axes) X(model) X(emit)                                                          \
     X(safetensors) X(npy) X(idx) X(npz) X(csv) X(image)          \
     X(canvas) X(dataset)                                                      \
     X(axes) X(model) X(emit) X(orientation) X(render)                         \

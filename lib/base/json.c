@@ -320,6 +320,11 @@ void json_set(struct json *object, const char *key, struct json *value)
     }
 }
 
+void json_remove(struct json *object, const char *key)
+{
+    cJSON_DeleteItemFromObjectCaseSensitive(node_to_change(object), key);
+}
+
 void json_add(struct json *array, struct json *value)
 {
     cJSON *c = node_to_change(array);

@@ -126,6 +126,8 @@ struct json *json_new_text(const char *text);
 struct json *json_new_bool(bool value);
 struct json *json_new_null(void);
 void json_set(struct json *object, const char *key, struct json *value);
+/* Takes a member away, if it is there. */
+void json_remove(struct json *object, const char *key);
 void json_add(struct json *array, struct json *value);
 
 /* Compact text appended to b. Numbers: integers up to 2^53 as such, others so

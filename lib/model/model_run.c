@@ -72,27 +72,45 @@ static void clear_unknown(float *x, const float *known, size_t n)
             x[i] = 0;
 }
 
+/* p->x and p->scale from raw x; what is not known counts as 0. */
+static enum err_code preprocess(const struct model *m, struct pass *p,
+                                const float *x, const float *known,
+                                struct arena *memory, struct err *e)
+{
+    size_t inputs = model_inputs(m), B = p->B;
+    p->x = arena_take(memory, B * inputs, sizeof(float));
+    p->scale = arena_take(memory, B, sizeof(float));
+    if (!p->x || !p->scale ||
+        !arena_reserve(memory,
+                       preprocess_scratch_bytes(&m->preprocess, B, inputs)))
+        return no_memory(memory, B, e);
+    memcpy(p->x, x, B * inputs * sizeof(float));
+    if (known)
+        clear_unknown(p->x, known, B * inputs);
+    preprocess_apply(&m->preprocess, p->x, p->scale, B, inputs, memory);
+    for (size_t b = 0; b < B; b++) {
+        if (!isfinite(p->scale[b]))
+            return err_set(e, ERR_SHAPE,
+                           "inputs[%zu]: its norm is over what float32 holds",
+                           b);
+        if (preprocess_mixes(&m->preprocess) &&
+            !vec_finite(p->x + b * inputs, inputs))
+            return err_set(e, ERR_SHAPE,
+                           "inputs[%zu]: after preprocessing, numbers are over "
+                           "what float32 holds",
+                           b);
+    }
+    return ERR_OK;
+}
+
 enum err_code model_encode(const struct model *m, struct pass *p,
                            const float *x, size_t B,
                            const struct model_options *options,
                            struct arena *memory, struct err *e)
 {
-    size_t size = B * model_inputs(m);
     *p = (struct pass){.B = B};
-    p->x = arena_take(memory, size, sizeof(float));
-    p->scale = arena_take(memory, B, sizeof(float));
-    if (!p->x || !p->scale)
-        return no_memory(memory, B, e);
-    memcpy(p->x, x, size * sizeof(float));
-    if (options->known)
-        clear_unknown(p->x, options->known, size);
-    preprocess_apply(&m->preprocess, p->x, p->scale, B, model_inputs(m));
-    for (size_t b = 0; b < B; b++)
-        if (!isfinite(p->scale[b]))
-            return err_set(e, ERR_SHAPE,
-                           "inputs[%zu]: its norm is over what float32 holds",
-                           b);
-
+    if (preprocess(m, p, x, options->known, memory, e))
+        return e->code;
     const float *in = p->x;
     for (size_t i = 0; i < m->n_layers; i++) {
         const struct layer *l = &m->layers[i];
@@ -144,6 +162,21 @@ enum err_code model_classify(const struct model *m, struct pass *p,
 }
 
 /* ---- back to the input ---- */
+
+/* out (B,inputs) in the input's own units from x as the lowest layer has it. */
+static enum err_code undo_preprocess(const struct model *m, float *out,
+                                     const float *x, const float *scale,
+                                     size_t B, struct arena *memory,
+                                     struct err *e)
+{
+    size_t inputs = model_inputs(m);
+    if (!arena_reserve(memory,
+                       preprocess_scratch_bytes(&m->preprocess, B, inputs)))
+        return no_memory(memory, B, e);
+    memcpy(out, x, B * inputs * sizeof *out);
+    preprocess_undo(&m->preprocess, out, scale, B, inputs, memory);
+    return ERR_OK;
+}
 
 bool model_draws(const struct model *m, size_t layer)
 {
@@ -235,8 +268,8 @@ enum err_code model_reconstruct(const struct model *m, const struct pass *p,
         relative_error[b] =
             relative_difference(p->x + b * inputs, x + b * inputs,
                                 known ? known + b * inputs : NULL, inputs);
-    memcpy(out, x, p->B * inputs * sizeof *out);
-    preprocess_undo(&m->preprocess, out, p->scale, p->B, inputs);
+    if (undo_preprocess(m, out, x, p->scale, p->B, memory, e))
+        return e->code;
     arena_rewind(memory, mark);
     return ERR_OK;
 }
@@ -245,7 +278,6 @@ enum err_code model_decode(const struct model *m, size_t layer, float *out,
                            const float *z, const float *scale, size_t B,
                            struct arena *memory, struct err *e)
 {
-    size_t inputs = model_inputs(m);
     struct arena_mark mark = arena_mark(memory);
     const float *x = draw_down(m, NULL, layer, z, B, memory, e);
     float *ones = arena_take(memory, B, sizeof *ones);
@@ -255,8 +287,8 @@ enum err_code model_decode(const struct model *m, size_t layer, float *out,
         return no_memory(memory, B, e);
     for (size_t b = 0; b < B; b++)
         ones[b] = scale ? scale[b] : 1.0f;
-    memcpy(out, x, B * inputs * sizeof *out);
-    preprocess_undo(&m->preprocess, out, ones, B, inputs);
+    if (undo_preprocess(m, out, x, ones, B, memory, e))
+        return e->code;
     arena_rewind(memory, mark);
     return ERR_OK;
 }
@@ -329,7 +361,9 @@ enum err_code model_explain(const struct model *m, struct pass *p, size_t row,
 size_t model_pass_bytes(const struct model *m, size_t B,
                         const struct model_options *options)
 {
-    size_t floats = B * (2 * model_inputs(m) + 4), scratch = 0;
+    size_t floats = B * (2 * model_inputs(m) + 4);
+    size_t scratch =
+        preprocess_scratch_bytes(&m->preprocess, B, model_inputs(m));
     for (size_t i = 0; i < m->n_layers; i++) {
         const struct layer *l = &m->layers[i];
         size_t steps = l->encoder.steps;

@@ -242,6 +242,23 @@ START_TEST(setting_a_key_again_replaces_it_in_its_place)
 }
 END_TEST
 
+START_TEST(a_member_can_be_taken_away)
+{
+    struct json *j = json_new_object();
+
+    json_set(j, "a", json_new_number(1));
+    json_set(j, "b", json_new_array());
+    json_set(j, "A", json_new_number(2));
+    json_remove(j, "b");
+    json_remove(j, "A");
+    json_remove(j, "none");
+    check_print(j, "{\"a\":1}");
+    json_remove(j, "a");
+    check_print(j, "{}");
+    json_free(j);
+}
+END_TEST
+
 START_TEST(numbers_print_exactly)
 {
     struct json *j = json_new_array();
@@ -369,6 +386,7 @@ Suite *suite_json(void)
     tcase_add_test(members, unknown_members_are_named);
     tcase_add_test(building, trees_are_built_and_printed_in_order);
     tcase_add_test(building, setting_a_key_again_replaces_it_in_its_place);
+    tcase_add_test(building, a_member_can_be_taken_away);
     tcase_add_test(building, numbers_print_exactly);
     tcase_add_test(building, what_cannot_be_printed_fails_the_buffer);
     tcase_add_test(building, every_failed_allocation_is_reported);
