@@ -6,12 +6,14 @@
 
 extern const struct operator_kind operator_dense;
 extern const struct encoder_kind encoder_feedforward, encoder_recurrent;
-extern const struct structure_kind structure_l1;
+extern const struct structure_kind structure_l1, structure_groups,
+    structure_tree;
 
 const struct operator_kind *const operators[] = {&operator_dense, NULL};
 const struct encoder_kind *const encoders[] = {&encoder_feedforward,
                                                &encoder_recurrent, NULL};
-const struct structure_kind *const structures[] = {&structure_l1, NULL};
+const struct structure_kind *const structures[] = {
+    &structure_l1, &structure_groups, &structure_tree, NULL};
 
 static const struct operator_kind *test_operator;
 static const struct encoder_kind *test_encoder;

@@ -15,6 +15,10 @@ static const struct {
     {"dense", ",\"units\":8"},
     {"recurrent", ",\"steps\":3"},
     {"l1", ",\"lambda\":0.05"},
+    {"groups", ",\"lambda\":0.05,\"lists\":[[0,1,2],[2,3,4],[6,4,1]],"
+               "\"weights\":[[1,2,0.5],[1,1,1],[0.7,0.2,1]]"},
+    {"tree", ",\"lambda\":0.05,\"parents\":[-1,0,0,1,1,2,-1,6],"
+             "\"weights\":[1,1,0.5,1,2,1,1,1.5]"},
 };
 
 static const char *settings_of(const char *name)
