@@ -80,7 +80,7 @@ endif
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .PHONY: all run test unit test-cli test-http test-image asan tsan ubsan data train \
-        lint format bench install image clean help deps deps-test FORCE
+        lint format bench figures figures-compare install image clean help deps deps-test FORCE
 
 all: $(BIN) ## build build/sparsed, after installing what is missing
 
@@ -145,8 +145,8 @@ deps-test: | deps
 run: $(BIN) ## serve the shipped models; LISTEN=ADDR:PORT, ARGS: settings
 	$(BIN) serve --listen $(LISTEN) --models models $(ARGS)
 
-data: ## fetch MNIST and Fashion-MNIST into data/
-	@sh scripts/data.sh mnist fashion-mnist
+data: ## fetch MNIST, Fashion-MNIST and photographs into data/
+	@sh scripts/data.sh mnist fashion-mnist photographs
 
 # The recipe names its data set, the training goes to build/models.
 train: $(BIN) ## MODEL=name: train its recipe again; ARGS go to sparsed train
@@ -191,13 +191,16 @@ test-cli: $(BIN) build/venv/ready ## every command, runs killed and resumed, for
 	SPARSED=$(BIN) build/venv/bin/python tests/cli/test_commands.py
 	SPARSED=$(BIN) build/venv/bin/python tests/cli/test_train.py
 	build/venv/bin/python tests/interop/test_formats.py
+	SPARSED=$(BIN) build/venv/bin/python tests/interop/test_figures.py
+	build/venv/bin/python tests/interop/test_figures_maps.py
 
 test-http: $(BIN) build/venv/ready ## the real binary over TCP; ARGS: 03, 05-08, words
 	@sh scripts/data.sh mnist
 	SPARSED=$(BIN) $(TEST_ENV_$(MODE)) \
 	    build/venv/bin/python tests/http/run.py $(or $(ARGS),$(HTTP_$(MODE)))
 
-# NumPy and the public safetensors package, as independent judges.
+# NumPy and the public safetensors package, as independent judges; Pillow reads
+# the photographs.
 build/venv/ready: tests/requirements.txt | deps-test
 	python3 -m venv --clear build/venv
 	build/venv/bin/python -m pip install --quiet -r $<
@@ -216,6 +219,14 @@ asan tsan ubsan:
 bench: $(BIN) $(O)/bench ## measure beside peers, write bench/RESULTS.md
 	@sh bench/run.sh $(O)/bench $(BIN)
 
+figures: $(BIN) build/venv/ready ## MODEL=name: measure it, write the figures into its card
+	SPARSED=$(BIN) build/venv/bin/python bench/figures/figures.py \
+	    'models/$(MODEL)' $(ARGS)
+
+figures-compare: $(BIN) build/venv/ready ## A=name B=name: two models in one table
+	@SPARSED=$(BIN) build/venv/bin/python bench/figures/compare.py \
+	    'models/$(A)' 'models/$(B)' $(ARGS)
+
 lint: | deps ## layers, banned calls, headers, axes, sizes, layout
 	@failed=; for check in tests/lint/*.sh; do \
 	    COMPILE='$(COMPILE)' sh $$check || failed="$$failed $$check"; \
@@ -229,5 +240,5 @@ clean: ## remove build/ but for build/models
 	rm -rf $(filter-out build/models,$(wildcard build/*))
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' \
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' \
 	    $(firstword $(MAKEFILE_LIST))

@@ -17,36 +17,56 @@ enum err_code body_layer(const struct options *o, const struct model *m,
 
 /* ---- inputs ---- */
 
-static enum err_code inputs_from_json(struct call *call, struct tensor *rows,
+static enum err_code check_inputs(const struct tensor_member *members,
+                                  const struct tensor *rows,
+                                  const struct tensor *mask, struct err *e)
+{
+    if (!members[0].seen)
+        return err_set(e, ERR_SHAPE,
+                       "inputs: missing, want an array of inputs");
+    if (members[1].seen && mask->B != rows->B)
+        return err_set(e, ERR_SHAPE,
+                       "mask: want one row an input, %zu, got %zu", rows->B,
+                       mask->B);
+    return ERR_OK;
+}
+
+static enum err_code inputs_from_json(struct call *call, const struct model *m,
+                                      struct tensor *rows, const float **known,
                                       struct err *e)
 {
-    static const char *const names[] = {"inputs", NULL};
+    static const char *const names[] = {"inputs", "mask", NULL};
     const struct api_request *request = call->request;
-    struct tensor_member member = {
-        .name = "inputs", .read = tensor_read_rows, .out = rows};
+    struct tensor mask = tensor_of_mask(m, request->memory);
+    struct tensor_member members[2] = {
+        {.name = names[0], .read = tensor_read_rows, .out = rows},
+        {.name = names[1], .read = tensor_read_rows, .out = &mask},
+    };
     struct json *rest = tensor_json_read(request->body, request->body_length,
-                                         &member, 1, request->memory, e);
+                                         members, 2, request->memory, e);
 
     if (rest == NULL)
         return e->code;
     enum err_code code =
         options_read_json(&call->options, call->route->options, rest, names, e);
     json_free(rest);
-    if (code == ERR_OK && !member.seen)
-        code =
-            err_set(e, ERR_SHAPE, "inputs: missing, want an array of inputs");
+    if (code == ERR_OK)
+        code = check_inputs(members, rows, &mask, e);
+    *known = mask.data;
     return code;
 }
 
 enum err_code body_read_inputs(struct call *call, const struct model *m,
-                               struct tensor *rows, struct err *e)
+                               struct tensor *rows, const float **known,
+                               struct err *e)
 {
     const struct api_request *request = call->request;
 
+    *known = NULL;
     *rows = tensor_of_inputs(m, request->memory);
     switch (call->body) {
     case MEDIA_JSON:
-        return inputs_from_json(call, rows, e);
+        return inputs_from_json(call, m, rows, known, e);
     case MEDIA_NPY:
         return tensor_read_npy(rows, request->body, request->body_length, e);
     case MEDIA_PNG:

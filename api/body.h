@@ -7,9 +7,11 @@
 #include "api/call.h"
 #include "api/tensor.h"
 
-/* Fills *rows with the inputs, and call->options. */
+/* Fills *rows with the inputs, *known with a mask of their shape, or NULL if
+ * none was sent, and call->options. */
 enum err_code body_read_inputs(struct call *call, const struct model *m,
-                               struct tensor *rows, struct err *e) ERR_CHECKED;
+                               struct tensor *rows, const float **known,
+                               struct err *e) ERR_CHECKED;
 
 /* Fills *rows with codes of the layer that the options name (the top one),
  * *scales with as many numbers, or NULL if none were sent. */

@@ -23,10 +23,11 @@ static enum err_code refuse_missing(const struct run *r, unsigned missing,
 static enum err_code check_options(const struct call *call, struct err *e)
 {
     const struct options *o = &call->options;
-    const char *lost = o->explain                     ? "explain"
-                       : (o->given & OPTION_TOP) != 0 ? "top"
-                       : (o->given & OPTION_FORMAT) != 0 && !o->dense ? "format"
-                                                                      : NULL;
+    const char *lost =
+        o->explain                                                   ? "explain"
+        : (o->given & OPTION_TOP) != 0                               ? "top"
+        : (o->given & OPTION_FORMAT) != 0 && o->format != CODE_DENSE ? "format"
+                                                                     : NULL;
 
     if (call->reply == MEDIA_JSON || lost == NULL)
         return ERR_OK;
@@ -77,9 +78,11 @@ static enum err_code infer(struct run *r, struct err *e)
     if ((missing & OUTPUT_CLASSES) != 0 ||
         (missing != 0 && r->model->n_layers == 1))
         return refuse_missing(r, missing, e);
-    if (body_read_inputs(call, r->model, &r->rows, e) != ERR_OK ||
+    if (body_read_inputs(call, r->model, &r->rows, &r->known, e) != ERR_OK ||
         settle_outputs(r, e) != ERR_OK)
         return e->code;
+    if (r->known != NULL && model_check_restores(r->model, e) != ERR_OK)
+        return err_wrap(e, "mask: model %s cannot take one", r->served->name);
     return reply_write(r, e);
 }
 

@@ -6,6 +6,7 @@
 #include "api/percent.h"
 #include "lib/data/image.h"
 #include "lib/model/model.h"
+#include "lib/model/render.h"
 
 #include <assert.h>
 #include <float.h>
@@ -20,7 +21,7 @@ enum option_kind {
     KIND_SIZE,   /* an integer */
     KIND_NUMBER, /* a finite number */
     KIND_FLAG,   /* true or false */
-    KIND_FORMAT, /* the form of codes */
+    KIND_WORD,   /* one of the row's words, as its index */
     KIND_OUTPUTS /* a list of outputs */
 };
 
@@ -30,22 +31,30 @@ struct option_row {
     enum option_kind kind;
     size_t offset; /* of the member of struct options */
     double min, max;
+    const char *const *words; /* of KIND_WORD: two, then NULL */
 };
 
 #define AT(member) offsetof(struct options, member)
 
+static const char *const formats[] = {
+    [CODE_SPARSE] = "sparse", [CODE_DENSE] = "dense", NULL};
+static const char *const views[] = {
+    [RENDER_ATOMS] = "atoms", [RENDER_ORIENTATION] = "orientation", NULL};
+
 static const struct option_row rows[] = {
-    {"top", OPTION_TOP, KIND_SIZE, AT(top), 1, CLASSIFIER_MAX_CLASSES},
-    {"format", OPTION_FORMAT, KIND_FORMAT, AT(dense), 0, 0},
-    {"steps", OPTION_STEPS, KIND_SIZE, AT(steps), 1, ENCODER_MAX_STEPS},
-    {"top_k", OPTION_TOP_K, KIND_SIZE, AT(top_k), 1, MODEL_MAX_UNITS},
+    {"top", OPTION_TOP, KIND_SIZE, AT(top), 1, CLASSIFIER_MAX_CLASSES, NULL},
+    {"format", OPTION_FORMAT, KIND_WORD, AT(format), 0, 0, formats},
+    {"steps", OPTION_STEPS, KIND_SIZE, AT(steps), 1, ENCODER_MAX_STEPS, NULL},
+    {"top_k", OPTION_TOP_K, KIND_SIZE, AT(top_k), 1, MODEL_MAX_UNITS, NULL},
     {"threshold", OPTION_THRESHOLD, KIND_NUMBER, AT(threshold), 0,
-     (double)FLT_MAX},
-    {"explain", OPTION_EXPLAIN, KIND_FLAG, AT(explain), 0, 0},
-    {"layer", OPTION_LAYER, KIND_SIZE, AT(layer), 0, MODEL_MAX_LAYERS - 1},
-    {"outputs", OPTION_OUTPUTS, KIND_OUTPUTS, AT(outputs), 0, 0},
+     (double)FLT_MAX, NULL},
+    {"explain", OPTION_EXPLAIN, KIND_FLAG, AT(explain), 0, 0, NULL},
+    {"layer", OPTION_LAYER, KIND_SIZE, AT(layer), 0, MODEL_MAX_LAYERS - 1,
+     NULL},
+    {"outputs", OPTION_OUTPUTS, KIND_OUTPUTS, AT(outputs), 0, 0, NULL},
     {"max_side", OPTION_MAX_SIDE, KIND_SIZE, AT(max_side), MIN_SIDE,
-     IMAGE_MAX_SIDE},
+     IMAGE_MAX_SIDE, NULL},
+    {"view", OPTION_VIEW, KIND_WORD, AT(view), 0, 0, views},
 };
 
 #define N_ROWS (sizeof rows / sizeof rows[0])
@@ -92,15 +101,17 @@ static enum err_code set_number(struct options *o, const struct option_row *row,
     return ERR_OK;
 }
 
-static enum err_code set_format(struct options *o, const char *text,
-                                struct err *e)
+static enum err_code set_word(struct options *o, const struct option_row *row,
+                              const char *text, struct err *e)
 {
-    o->dense = strcmp(text, "dense") == 0;
-    if (!o->dense && strcmp(text, "sparse") != 0)
-        return err_set(e, ERR_SHAPE,
-                       "format: want \"sparse\" or \"dense\", got \"%.60s\"",
-                       text);
-    return ERR_OK;
+    for (size_t i = 0; row->words[i] != NULL; i++) {
+        if (strcmp(row->words[i], text) == 0) {
+            *(size_t *)member(o, row) = i;
+            return ERR_OK;
+        }
+    }
+    return err_set(e, ERR_SHAPE, "%s: want \"%s\" or \"%s\", got \"%.60s\"",
+                   row->name, row->words[0], row->words[1], text);
 }
 
 static enum err_code add_output(struct options *o, const char *text,
@@ -215,10 +226,8 @@ static enum err_code set_from_json(struct options *o,
             return wrong_type(row, "true or false", e);
         *(bool *)member(o, row) = json_bool(value);
         return ERR_OK;
-    case KIND_FORMAT:
-        if (!json_is_text(value))
-            return wrong_type(row, "\"sparse\" or \"dense\"", e);
-        return set_format(o, json_text(value), e);
+    case KIND_WORD:
+        return set_word(o, row, json_is_text(value) ? json_text(value) : "", e);
     case KIND_OUTPUTS:
         return outputs_from_json(o, row, value, e);
     }
@@ -296,8 +305,8 @@ static enum err_code set_from_text(struct options *o,
         return set_number_text(o, row, text, e);
     case KIND_FLAG:
         return set_flag_text(o, row, text, e);
-    case KIND_FORMAT:
-        return set_format(o, text, e);
+    case KIND_WORD:
+        return set_word(o, row, text, e);
     case KIND_OUTPUTS:
         return set_outputs_text(o, text, e);
     }

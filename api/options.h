@@ -23,8 +23,12 @@ enum option {
     OPTION_EXPLAIN = 1 << 5,
     OPTION_LAYER = 1 << 6,
     OPTION_OUTPUTS = 1 << 7,
-    OPTION_MAX_SIDE = 1 << 8
+    OPTION_MAX_SIDE = 1 << 8,
+    OPTION_VIEW = 1 << 9
 };
+
+/* The form of codes in JSON. */
+enum code_format { CODE_SPARSE, CODE_DENSE };
 
 /* What a reply is made of. The last three come with others, by no name. */
 enum output {
@@ -43,14 +47,15 @@ enum output {
 struct options {
     unsigned given; /* option bits */
     size_t top;
-    bool dense;
-    size_t steps; /* 0: as trained */
-    size_t top_k; /* 0: all */
+    size_t format; /* enum code_format */
+    size_t steps;  /* 0: as trained */
+    size_t top_k;  /* 0: all */
     double threshold;
     bool explain;
     size_t layer;     /* or OPTIONS_TOP_LAYER */
     unsigned outputs; /* 0: all that the model can do */
     size_t max_side;  /* 0: the renderer chooses */
+    size_t view;      /* enum render_view */
 };
 
 /* The defaults. */

@@ -35,7 +35,10 @@ static bool names_tag(const char *header, const char *tag)
 static enum err_code draw(const struct call *call, const struct model *m,
                           struct buf *out, struct err *e)
 {
-    struct render_options options = {.max_side = call->options.max_side};
+    struct render_options options = {
+        .max_side = call->options.max_side,
+        .view = (enum render_view)call->options.view,
+    };
     struct image image = {0};
 
     if (body_layer(&call->options, m, &options.layer, e) != ERR_OK ||

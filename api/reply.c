@@ -110,10 +110,12 @@ static enum err_code check_length(const struct run *r, struct err *e)
         numbers += model_inputs(m);
     if ((r->outputs & OUTPUT_GROUPS) != 0)
         numbers += layer_groups(l);
-    if ((r->outputs & OUTPUT_CODE) != 0 && o->dense)
+    if ((r->outputs & OUTPUT_CODE) != 0 && o->format == CODE_DENSE)
         numbers += layer_units(l);
-    if ((r->outputs & OUTPUT_TRACE) != 0 && o->dense && l->encoder.steps > 1)
-        numbers += steps * layer_units(l);
+    /* An encoder that searches may have found its code after one step. */
+    if ((r->outputs & OUTPUT_TRACE) != 0 && o->format == CODE_DENSE &&
+        l->encoder.steps > 1)
+        numbers += (l->encoder.kind->decodes ? 1 : steps) * layer_units(l);
     if (numbers * 2 <= API_MAX_REPLY_BYTES / r->rows.B)
         return ERR_OK;
     return err_set(e, ERR_TOO_LARGE,

@@ -10,7 +10,7 @@ static void print_code(struct run *r, const float *z, struct buf *b)
     size_t n = layer_units(&r->model->layers[r->layer]);
     size_t count = pick_active(&r->pick, z, n, o->threshold, o->top_k);
 
-    if (o->dense)
+    if (o->format == CODE_DENSE)
         print_picked(b, z, n, r->pick.index, count);
     else
         print_sparse(b, z, r->pick.index, count);

@@ -19,6 +19,7 @@
 #define RUN (OPTION_STEPS | OPTION_LAYER)
 #define FOR_ENCODE (RUN | PICK | OPTION_FORMAT | OPTION_EXPLAIN)
 #define FOR_CLASSIFY (OPTION_STEPS | OPTION_TOP | OPTION_EXPLAIN)
+#define FOR_ATOMS (OPTION_LAYER | OPTION_MAX_SIDE | OPTION_VIEW)
 #define FOR_INFER (FOR_ENCODE | OPTION_TOP | OPTION_OUTPUTS)
 
 /* The columns after the pattern. */
@@ -54,14 +55,14 @@ const struct route routes[] = {
     {"GET", "/v1/models", SHOWS(models_list, 0, ROUTE_QUICK)},
     {"GET", "/v1/models/{model}", SHOWS(models_show, 0, ROUTE_QUICK)},
     {"GET", "/v1/models/{model}/atoms.png",
-     SHOWS(atoms_show, OPTION_LAYER | OPTION_MAX_SIDE, ROUTE_SLOW)},
+     SHOWS(atoms_show, FOR_ATOMS, ROUTE_SLOW)},
     {"GET", "/v1/models/{model}/units/{unit}",
      SHOWS(units_show, OPTION_LAYER, ROUTE_QUICK)},
     {"GET", "/v1/models/{model}/versions", SHOWS(versions_list, 0, ROUTE_QUICK)},
     {"GET", "/v1/models/{model}/versions/{version}",
      SHOWS(models_show, 0, ROUTE_QUICK)},
     {"GET", "/v1/models/{model}/versions/{version}/atoms.png",
-     SHOWS(atoms_show, OPTION_LAYER | OPTION_MAX_SIDE, ROUTE_SLOW)},
+     SHOWS(atoms_show, FOR_ATOMS, ROUTE_SLOW)},
     {"GET", "/v1/models/{model}/versions/{version}/units/{unit}",
      SHOWS(units_show, OPTION_LAYER, ROUTE_QUICK)},
     {"GET", "/healthz", SHOWS(health_live, 0, ROUTE_QUICK)},

@@ -25,9 +25,11 @@ bool run_can_decode(const struct model *m, size_t layer)
 
 /* ---- memory ---- */
 
+/* For the block at r->first. */
 static struct model_options model_options(const struct run *r)
 {
     return (struct model_options){
+        .known = r->known != NULL ? r->known + r->first * r->rows.size : NULL,
         .steps = r->call->options.steps,
         .trace = (r->outputs & OUTPUT_TRACE) != 0,
     };
@@ -161,12 +163,11 @@ static enum err_code after_encode(struct run *r, struct err *e)
 
 enum err_code run_block(struct run *r, size_t first, size_t B, struct err *e)
 {
-    struct model_options options = model_options(r);
-
     r->first = first;
     r->B = B;
     if (r->decode)
         return decode(r, e);
+    struct model_options options = model_options(r);
     enum err_code code =
         model_encode(r->model, &r->pass, r->rows.data + first * r->rows.size, B,
                      &options, r->call->request->memory, e);

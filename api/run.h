@@ -16,6 +16,7 @@ struct run {
     size_t layer;        /* whose codes, groups, ... */
     unsigned outputs;    /* output bits */
     struct tensor rows;  /* inputs, or for decode codes */
+    const float *known;  /* (rows.B,inputs) the mask, or NULL */
     bool decode;         /* rows are codes */
     const float *scales; /* (rows.B) for decode, or NULL */
     struct pick pick;    /* scratch of one row */

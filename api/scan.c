@@ -57,6 +57,35 @@ enum err_code scan_float(struct scan *s, float *value, struct err *e)
     return ERR_OK;
 }
 
+static bool take_word(struct scan *s, const char *word)
+{
+    size_t length = strlen(word);
+
+    if ((size_t)(s->end - s->at) < length || memcmp(s->at, word, length) != 0)
+        return false;
+    s->at += length;
+    return true;
+}
+
+enum err_code scan_flag(struct scan *s, float *value, struct err *e)
+{
+    static const char want[] = "0, 1, false or true";
+    double wide;
+
+    *value = take_word(s, "true") ? 1.0f : 0.0f;
+    if (*value == 1.0f || take_word(s, "false"))
+        return ERR_OK;
+    size_t used = number(s, &wide);
+    if (used == 0)
+        return scan_refuse(s, want, e);
+    if (wide != 0 && wide != 1)
+        return err_set(e, ERR_SHAPE, "want %s, got %.*s", want,
+                       used > 40 ? 40 : (int)used, s->at);
+    *value = (float)wide;
+    s->at += used;
+    return ERR_OK;
+}
+
 enum err_code scan_size(struct scan *s, size_t max, size_t *value,
                         struct err *e)
 {

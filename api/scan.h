@@ -45,6 +45,10 @@ static inline bool scan_sees(const struct scan *s, char c)
 enum err_code scan_float(struct scan *s, float *value, struct err *e)
     ERR_CHECKED;
 
+/* 0, 1, false or true, as 0 or 1. */
+enum err_code scan_flag(struct scan *s, float *value, struct err *e)
+    ERR_CHECKED;
+
 /* A whole number from 0 to max. */
 enum err_code scan_size(struct scan *s, size_t max, size_t *value,
                         struct err *e) ERR_CHECKED;

@@ -22,6 +22,15 @@ struct tensor tensor_of_inputs(const struct model *m, struct arena *memory)
     return r;
 }
 
+struct tensor tensor_of_mask(const struct model *m, struct arena *memory)
+{
+    struct tensor r = tensor_of_inputs(m, memory);
+
+    r.name = "mask";
+    r.flags = true;
+    return r;
+}
+
 struct tensor tensor_of_codes(const struct model *m, size_t layer,
                               struct arena *memory)
 {

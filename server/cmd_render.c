@@ -15,7 +15,11 @@
 struct arguments {
     const char *model, *out;
     size_t layer, zoom;
+    int view; /* enum render_view */
 };
+
+static const char *const views[] = {
+    [RENDER_ATOMS] = "atoms", [RENDER_ORIENTATION] = "orientation", NULL};
 
 static const struct setting table[] = {
     {.name = "out",
@@ -36,6 +40,13 @@ static const struct setting table[] = {
      .max = 64,
      .value = "N",
      .help = "pixels of the picture for one of the input's"},
+    {.name = "view",
+     .type = SETTING_CHOICE,
+     .offset = offsetof(struct arguments, view),
+     .standard = "atoms",
+     .value = "VIEW",
+     .help = "atoms, or a colour for the way that each one's stripes run",
+     .choices = views},
     {0},
 };
 
@@ -65,6 +76,7 @@ static enum err_code render(struct arguments *args, struct err *e)
     enum err_code code = load_layer(m, &args->layer, e);
     if (code == ERR_OK) {
         struct render_options options = {.layer = args->layer,
+                                         .view = (enum render_view)args->view,
                                          .zoom = args->zoom};
         code = render_atoms(m, &options, &image, e);
     }
@@ -95,7 +107,7 @@ static int run(int argc, char **argv)
 
 const struct command command_render = {
     .name = "render",
-    .usage = "MODEL --out FILE.png [--layer N] [--zoom N]",
+    .usage = "MODEL --out FILE.png [--layer N] [--zoom N] [--view VIEW]",
     .help = "draws the atoms of a model",
     .run = run,
     .settings = table,

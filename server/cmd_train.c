@@ -99,6 +99,10 @@ static struct dataset *read_split(const struct job *job,
     const struct recipe *r = job->recipe;
     struct dataset_want want = {.split = split, .rank = r->input_rank};
     memcpy(want.shape, r->input_shape, sizeof r->input_shape);
+    /* The rows of a test are those that `eval` measures, whatever the recipe.
+     */
+    if (split == DATASET_TRAIN)
+        want.patches = (struct dataset_patches){r->patches, r->seed};
     struct dataset *d = dataset_load(job->args.data, &want, e);
     if (d && r->n_classes && classes_match(d, r->classes, r->n_classes, e)) {
         err_wrap(e, "%s", job->args.data);

@@ -17,7 +17,8 @@
     {                                                                          \
         .name = "data", .type = SETTING_TEXT, .offset = offsetof(args, data),  \
         .value = "PATH",                                                       \
-        .help = "IDX folder, .npy, .npz, .csv or folder of class folders"      \
+        .help = "IDX folder, .npy, .npz, .csv, folder of class folders or of " \
+                "photographs"                                                  \
     }
 
 /* An int member, in the order of enum dataset_split. */

@@ -12,12 +12,19 @@
     X(log)                                                                    \
     X(math)                                                                   \
     X(safetensors) X(npy) X(idx) X(npz) X(csv) X(image) X(dataset)            \
+    X(axes) X(model) X(emit) X(solver) X(iterative)                           \
+    X(math) X(eigen)                                                                   \
+    X(safetensors) X(npy) X(idx) X(npz) X(csv) X(image) X(dataset) X(photographs) \
+    X(axes) X(preprocess) X(model) X(emit)                                                          \
     X(hierarchy)                                                              \
     X(axes) X(model) X(emit)                                                          \
+    X(safetensors) X(npy) X(idx) X(npz) X(csv) X(image)          \
+    X(canvas) X(dataset)                                                      \
+    X(axes) X(model) X(emit) X(orientation) X(render)                         \
     X(gradients) X(optimiser) X(recipe) X(measure) X(rows) X(trainer)         \
     X(repository) X(registry) X(executor)                                     \
     X(tensor_json) X(routes) X(problem) X(infer)                              \
-    X(infer_options) X(infer_formats) X(models)
+    X(infer_options) X(infer_formats) X(mask) X(models)
 /* clang-format on */
 
 #define X(name) Suite *suite_##name(void);

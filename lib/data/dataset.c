@@ -123,6 +123,11 @@ static enum err_code load(struct dataset *d, const char *path,
         return err_set(e, ERR_NOT_FOUND, "%.60s: no data set: want %s", path,
                        dataset_format_names(names, sizeof(names)));
     }
+    if (want->patches.count > 0 && !format->cuts)
+        return err_set(e, ERR_SHAPE,
+                       "%.100s: patches are cut from a folder of photographs; "
+                       "this is %s",
+                       path, format->name);
     if (format->load(d, path, want, e) != ERR_OK)
         return e->code;
     if (apply_shape(d, want, e) != ERR_OK || check_finite(d, e) != ERR_OK)

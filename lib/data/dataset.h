@@ -31,25 +31,36 @@ struct dataset {
 };
 
 /* What the caller knows of the rows it wants; zero: take what there is.
- * Pictures are converted to the shape (grey if C is 1 or the rank 2, resized).
- * Rows of other formats must have it: flat rows of the same size take it, axes
- * of size 1 may be added or left out, all else is ERR_SHAPE. */
+ * Pictures are converted to the shape (grey if C is 1 or the rank 2, resized),
+ * photographs are cut into patches of it. Rows of other formats must have it:
+ * flat rows of the same size take it, axes of size 1 may be added or left out,
+ * all else is ERR_SHAPE. */
 struct dataset_want {
     enum dataset_split split; /* where the format has splits */
     size_t rank;
     size_t shape[DATASET_MAX_RANK];
     size_t max_rows; /* more are ERR_TOO_LARGE; 0: DATASET_MAX_ROWS */
+    /* How photographs are cut. With a count, data that are not photographs
+     * are ERR_SHAPE. */
+    struct dataset_patches {
+        size_t count; /* 0: DATASET_STANDARD_PATCHES */
+        uint64_t seed;
+    } patches;
 };
 
 #define DATASET_MAX_ROWS (100u * 1000 * 1000)
 #define DATASET_MAX_BYTES ((size_t)8 << 30)
+#define DATASET_MAX_PATCHES (10u * 1000 * 1000)
+#define DATASET_STANDARD_PATCHES 10000
 
 /* `path`: a folder with IDX files (train-*, t10k-*; gzipped ones too), a .npy
  * (rows), a .npz (x, and y if it has labels; or x_train, y_train, x_test,
- * y_test), a .csv (numbers; a column headed "label" is the label), or a folder
- * of class folders with PNG or JPEG images. NULL on error: ERR_NOT_FOUND,
- * ERR_SHAPE, ERR_CORRUPT, ERR_TOO_LARGE, ERR_NO_MEMORY, ERR_IO; messages name
- * the file. The caller frees with dataset_free. */
+ * y_test), a .csv (numbers; a column headed "label" is the label), a folder of
+ * class folders with PNG or JPEG images, or a folder of photographs (such
+ * images and no folders: patches of the wanted shape, which must be known).
+ * NULL on error: ERR_NOT_FOUND, ERR_SHAPE, ERR_CORRUPT, ERR_TOO_LARGE,
+ * ERR_NO_MEMORY, ERR_IO; messages name the file. The caller frees with
+ * dataset_free. */
 struct dataset *dataset_load(const char *path, const struct dataset_want *want,
                              struct err *e);
 void dataset_free(struct dataset *d);

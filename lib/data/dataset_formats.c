@@ -8,8 +8,10 @@
 #include "lib/data/csv.h"
 #include "lib/data/folder.h"
 #include "lib/data/idx.h"
+#include "lib/data/image.h"
 #include "lib/data/names.h"
 #include "lib/data/npz.h"
+#include "lib/data/photographs.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -285,47 +287,95 @@ static enum err_code load_csv(struct dataset *d, const char *path,
     return code == ERR_OK ? ERR_OK : err_wrap(e, "%s", path);
 }
 
-/* ---- folders of class folders ---- */
+/* ---- folders of pictures ---- */
+
+/* The shape of a picture that the caller wants, of rank 2 or 3. */
+static enum err_code wanted_picture(const struct dataset_want *want,
+                                    const char *path, size_t *channels,
+                                    size_t *height, size_t *width,
+                                    struct err *e)
+{
+    *height = want->shape[want->rank - 2];
+    *width = want->shape[want->rank - 1];
+    *channels = want->rank == 2 ? 1 : want->shape[0];
+    if (*channels != 1 && *channels != 3)
+        return err_set(e, ERR_SHAPE,
+                       "%s: pictures give 1 or 3 channels, the model takes %zu",
+                       path, *channels);
+    return ERR_OK;
+}
+
+static void set_picture_shape(struct dataset *d, size_t channels, size_t height,
+                              size_t width)
+{
+    size_t shape[] = {channels, height, width};
+    size_t skip = channels == 1 ? 1 : 0;
+    d->rank = 3 - skip;
+    memcpy(d->shape, shape + skip, d->rank * sizeof(shape[0]));
+    d->row_size = channels * height * width;
+}
 
 static enum err_code load_folder(struct dataset *d, const char *path,
                                  const struct dataset_want *want, struct err *e)
 {
     struct folder_want pictures = {.max_images = want->max_rows,
                                    .max_bytes = DATASET_MAX_BYTES};
-    if (want->rank >= 2) {
-        pictures.height = want->shape[want->rank - 2];
-        pictures.width = want->shape[want->rank - 1];
-        pictures.channels = want->rank == 2 ? 1 : want->shape[0];
-        if (pictures.channels != 1 && pictures.channels != 3)
-            return err_set(e, ERR_SHAPE,
-                           "%s: pictures give 1 or 3 channels, the model "
-                           "takes %zu",
-                           path, pictures.channels);
-    }
+    if (want->rank >= 2 &&
+        wanted_picture(want, path, &pictures.channels, &pictures.height,
+                       &pictures.width, e) != ERR_OK)
+        return e->code;
     struct folder f;
     if (folder_load(&f, path, &pictures, e) != ERR_OK)
         return e->code;
     *d = (struct dataset){.n = f.n,
-                          .row_size = f.channels * f.height * f.width,
                           .bytes = f.pixels,
                           .labels = f.labels,
                           .n_classes = f.n_classes,
                           .classes = f.classes};
-    size_t shape[] = {f.channels, f.height, f.width};
-    size_t skip = f.channels == 1 ? 1 : 0;
-    d->rank = 3 - skip;
-    memcpy(d->shape, shape + skip, d->rank * sizeof(shape[0]));
+    set_picture_shape(d, f.channels, f.height, f.width);
     return ERR_OK;
+}
+
+static enum err_code load_photographs(struct dataset *d, const char *path,
+                                      const struct dataset_want *want,
+                                      struct err *e)
+{
+    struct photographs_want cut = {.count = want->patches.count,
+                                   .seed = want->patches.seed,
+                                   .test = want->split == DATASET_TEST};
+    if (want->rank < 2)
+        return err_set(e, ERR_SHAPE,
+                       "%s: photographs are cut into patches: want an input "
+                       "of [height,width] or [3,height,width]",
+                       path);
+    if (wanted_picture(want, path, &cut.channels, &cut.height, &cut.width, e) !=
+        ERR_OK)
+        return e->code;
+    if (cut.height > IMAGE_MAX_SIDE || cut.width > IMAGE_MAX_SIDE)
+        return err_set(e, ERR_SHAPE,
+                       "%s: patches of %zu x %zu: at most %d a side", path,
+                       cut.height, cut.width, IMAGE_MAX_SIDE);
+    if (cut.count == 0)
+        cut.count = DATASET_STANDARD_PATCHES;
+    d->n = cut.count;
+    set_picture_shape(d, cut.channels, cut.height, cut.width);
+    if (check_rows(d, want, 1, e) != ERR_OK)
+        return err_wrap(e, "%s", path);
+    d->bytes = mem_raw(d->n * d->row_size);
+    if (d->bytes == NULL)
+        return err_set(e, ERR_NO_MEMORY, "no memory for %zu patches", d->n);
+    return photographs_cut(d->bytes, path, &cut, e);
 }
 
 /* ---- the table ---- */
 
 static const struct dataset_format formats[] = {
-    {"a .npy file", matches_npy, load_npy},
-    {"a .npz file", matches_npz, load_npz},
-    {"a .csv file", matches_csv, load_csv},
-    {"a folder with IDX files (train-*, t10k-*)", matches_idx, load_idx},
-    {"a folder of class folders with PNG or JPEG files", file_is_folder,
+    {"a .npy file", false, matches_npy, load_npy},
+    {"a .npz file", false, matches_npz, load_npz},
+    {"a .csv file", false, matches_csv, load_csv},
+    {"a folder with IDX files (train-*, t10k-*)", false, matches_idx, load_idx},
+    {"a folder of photographs", true, photographs_match, load_photographs},
+    {"a folder of class folders with PNG or JPEG files", false, file_is_folder,
      load_folder},
 };
 #define FORMATS (sizeof(formats) / sizeof(formats[0]))

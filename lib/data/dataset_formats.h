@@ -11,6 +11,7 @@
 
 struct dataset_format {
     const char *name; /* what the path is, for messages */
+    bool cuts;        /* patches out of what is larger than a row */
     bool (*matches)(const char *path);
     /* Fills rows, and labels and classes if there are any, of a zeroed data
      * set; `want` has its limits set. The caller frees *d after an error too.

@@ -11,7 +11,7 @@
 #include <limits.h>
 #include <string.h>
 
-static bool is_class(const char *folder, const char *name)
+bool folder_is_class(const char *folder, const char *name)
 {
     char path[PATH_MAX];
     struct err ignored;
@@ -19,7 +19,7 @@ static bool is_class(const char *folder, const char *name)
            file_is_folder(path);
 }
 
-static bool is_picture(const char *folder, const char *name)
+bool folder_is_picture(const char *folder, const char *name)
 {
     char path[PATH_MAX];
     struct err ignored;
@@ -47,8 +47,8 @@ static void free_files(struct listing *l)
 
 static enum err_code list(struct listing *l, size_t max_images, struct err *e)
 {
-    if (names_list(&l->classes, l->path, is_class, FOLDER_MAX_CLASSES, e) !=
-        ERR_OK)
+    if (names_list(&l->classes, l->path, folder_is_class, FOLDER_MAX_CLASSES,
+                   e) != ERR_OK)
         return e->code;
     l->files = mem_array(l->classes.n, sizeof(*l->files));
     if (l->files == NULL)
@@ -57,8 +57,8 @@ static enum err_code list(struct listing *l, size_t max_images, struct err *e)
         char path[PATH_MAX];
         if (file_join(path, sizeof(path), l->path, l->classes.items[i], e) !=
                 ERR_OK ||
-            names_list(&l->files[i], path, is_picture, max_images - l->n, e) !=
-                ERR_OK)
+            names_list(&l->files[i], path, folder_is_picture, max_images - l->n,
+                       e) != ERR_OK)
             return e->code == ERR_TOO_LARGE
                        ? err_set(e, ERR_TOO_LARGE, "%s: more than %zu pictures",
                                  l->path, max_images)

@@ -9,6 +9,7 @@
 
 #include "lib/base/err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -39,5 +40,10 @@ enum err_code folder_load(struct folder *out, const char *path,
                           const struct folder_want *want, struct err *e)
     ERR_CHECKED;
 void folder_fini(struct folder *f);
+
+/* Whether folder/name is a folder, and whether it is a file called as pictures
+ * are. */
+bool folder_is_class(const char *folder, const char *name);
+bool folder_is_picture(const char *folder, const char *name);
 
 #endif

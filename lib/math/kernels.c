@@ -74,6 +74,23 @@ double vec_dot(const float *a, const float *b, size_t n)
            ((sums[4] + sums[5]) + (sums[6] + sums[7]));
 }
 
+KERNEL_CLONES
+float vec_dot_sizes(const float *w, const float *x, size_t n)
+{
+    enum { SIDE = 16 };
+    float sums[SIDE] = {0};
+    size_t i = 0;
+    for (; i + SIDE <= n; i += SIDE)
+        for (size_t j = 0; j < SIDE; j++)
+            sums[j] += w[i + j] * fabsf(x[i + j]);
+    for (size_t j = 0; i < n; i++, j++)
+        sums[j] += w[i] * fabsf(x[i]);
+    for (size_t half = SIDE / 2; half > 0; half /= 2)
+        for (size_t j = 0; j < half; j++)
+            sums[j] += sums[j + half];
+    return sums[0];
+}
+
 double vec_norm(const float *x, size_t n)
 {
     return sqrt(vec_dot(x, x, n));
@@ -91,6 +108,23 @@ void vec_add(float *restrict out, const float *restrict x, float factor,
 {
     for (size_t i = 0; i < n; i++)
         out[i] += factor * x[i];
+}
+
+KERNEL_CLONES
+float vec_largest(const float *x, size_t n)
+{
+    float most[8] = {0};
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8)
+        for (size_t j = 0; j < 8; j++) {
+            float size = fabsf(x[i + j]);
+            most[j] = size > most[j] ? size : most[j];
+        }
+    for (; i < n; i++)
+        most[0] = fabsf(x[i]) > most[0] ? fabsf(x[i]) : most[0];
+    for (size_t j = 1; j < 8; j++)
+        most[0] = most[j] > most[0] ? most[j] : most[0];
+    return most[0];
 }
 
 bool vec_finite(const float *x, size_t n)

@@ -41,10 +41,14 @@ void transpose(float *out, const float *in, size_t rows, size_t columns);
 
 /* Sums in double. */
 double vec_dot(const float *a, const float *b, size_t n);
+/* sum of w_i |x_i|, in float */
+float vec_dot_sizes(const float *w, const float *x, size_t n);
 double vec_norm(const float *x, size_t n);
 
 void vec_scale(float *x, float factor, size_t n);
 void vec_add(float *out, const float *x, float factor, size_t n);
+/* The largest |x_i|; entries that are not numbers do not count. */
+float vec_largest(const float *x, size_t n);
 bool vec_finite(const float *x, size_t n);
 
 /* Each of B rows (n): p = softmax(u); stable for large u. p may be u. */

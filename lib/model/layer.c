@@ -105,6 +105,7 @@ static enum err_code configure_structure(struct layer *l, const struct json *j,
 {
     char inside[80];
     snprintf(inside, sizeof inside, "%s.structure", where);
+    l->structure.layer = l->index;
     l->structure.code = l->code;
     if (check_members(j, inside, kind_members, l->structure.kind->settings, e))
         return e->code;

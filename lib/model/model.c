@@ -125,7 +125,7 @@ static enum err_code configure(struct model *m, const char *const *classes,
     if (json_only(c, "", members, e) ||
         read_input(m, json_get(c, "input"), e) ||
         preprocess_configure(&m->preprocess, json_get(c, "preprocess"),
-                             &m->input, e) ||
+                             &m->input, &m->params, e) ||
         read_layers(m, json_get(c, "layers"), e))
         return e->code;
     if (!classifier)
@@ -184,10 +184,14 @@ static enum err_code start_layers(struct model *m, struct rng *rng,
     size_t size = n * model_inputs(m);
     float *x = arena_take(memory, size, sizeof *x);
     float *scale = arena_take(memory, n, sizeof *scale);
-    if (!x || !scale)
+    if (!x || !scale ||
+        !arena_reserve(memory, preprocess_scratch_bytes(&m->preprocess, n,
+                                                        model_inputs(m))))
         return err_set(e, ERR_NO_MEMORY, "%zu samples to start from", n);
     memcpy(x, samples, size * sizeof *x);
-    preprocess_apply(&m->preprocess, x, scale, n, model_inputs(m));
+    if (preprocess_start(&m->preprocess, x, scale, n, model_inputs(m), memory,
+                         e))
+        return e->code;
     for (size_t i = 0; i < m->n_layers; i++) {
         struct layer *l = &m->layers[i];
         layer_start(l, rng, x, n);

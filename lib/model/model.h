@@ -81,13 +81,15 @@ struct model_options {
     bool trace;   /* keep the code after every step */
     bool learn;   /* keep what going backwards needs */
     /* (B,inputs): 1 where x is known, 0 where it is missing; NULL: all is.
-     * The lowest layer's encoder must decode and preprocessing must not mix
-     * inputs: see model_restores. */
+     * Needs a model that passes model_check_restores. Missing inputs count as
+     * 0 in preprocessing, so that a row's scale is that of what is known. */
     const float *known;
 };
 
-/* Whether codes can be found where some of the inputs are missing. */
-bool model_restores(const struct model *m);
+/* Whether codes can be found where some of the inputs are missing: ERR_CONFLICT
+ * with the reason if not. */
+enum err_code model_check_restores(const struct model *m, struct err *e)
+    ERR_CHECKED;
 
 struct pass {
     size_t B;
@@ -121,7 +123,8 @@ enum err_code model_classify(const struct model *m, struct pass *p,
 
 /* x^ (B,inputs) in the input's own units, drawn from the code of `layer` down.
  * relative_error (B), if not NULL: ||x - x^|| / ||x||, NAN where x = 0 (both
- * after preprocessing). ERR_CONFLICT if a layer on the way has no decoder. */
+ * after preprocessing, over the inputs that are known). ERR_CONFLICT if a layer
+ * on the way has no decoder. */
 enum err_code model_reconstruct(const struct model *m, const struct pass *p,
                                 size_t layer, float *out, float *relative_error,
                                 struct arena *memory, struct err *e)

@@ -139,6 +139,11 @@ static enum err_code read_params(const struct safetensors *file,
         memcpy(p->value, safetensors_find(file, p->name)->data,
                p->count * sizeof *p->value);
     }
+    for (size_t i = 0; i < m->n_layers; i++) {
+        const struct structure *s = &m->layers[i].structure;
+        if (s->kind->check && s->kind->check(s, e))
+            return e->code;
+    }
     return ERR_OK;
 }
 

@@ -51,10 +51,56 @@ static enum err_code encode_layer(const struct layer *l, struct layer_pass *lp,
     return ERR_OK;
 }
 
-bool model_restores(const struct model *m)
+enum err_code model_check_restores(const struct model *m, struct err *e)
 {
-    return m->layers[0].encoder.kind->decodes &&
-           !preprocess_mixes(&m->preprocess);
+    if (!m->layers[0].encoder.kind->decodes)
+        return err_set(e, ERR_CONFLICT,
+                       "its encoder computes the code from all inputs; only "
+                       "one that finds the code through the decoder can do "
+                       "with some of them");
+    if (preprocess_mixes(&m->preprocess))
+        return err_set(e, ERR_CONFLICT,
+                       "its preprocessing mixes inputs, so that one which is "
+                       "missing is missing everywhere");
+    return ERR_OK;
+}
+
+static void clear_unknown(float *x, const float *known, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (known[i] == 0.0f)
+            x[i] = 0;
+}
+
+/* p->x and p->scale from raw x; what is not known counts as 0. */
+static enum err_code preprocess(const struct model *m, struct pass *p,
+                                const float *x, const float *known,
+                                struct arena *memory, struct err *e)
+{
+    size_t inputs = model_inputs(m), B = p->B;
+    p->x = arena_take(memory, B * inputs, sizeof(float));
+    p->scale = arena_take(memory, B, sizeof(float));
+    if (!p->x || !p->scale ||
+        !arena_reserve(memory,
+                       preprocess_scratch_bytes(&m->preprocess, B, inputs)))
+        return no_memory(memory, B, e);
+    memcpy(p->x, x, B * inputs * sizeof(float));
+    if (known)
+        clear_unknown(p->x, known, B * inputs);
+    preprocess_apply(&m->preprocess, p->x, p->scale, B, inputs, memory);
+    for (size_t b = 0; b < B; b++) {
+        if (!isfinite(p->scale[b]))
+            return err_set(e, ERR_SHAPE,
+                           "inputs[%zu]: its norm is over what float32 holds",
+                           b);
+        if (preprocess_mixes(&m->preprocess) &&
+            !vec_finite(p->x + b * inputs, inputs))
+            return err_set(e, ERR_SHAPE,
+                           "inputs[%zu]: after preprocessing, numbers are over "
+                           "what float32 holds",
+                           b);
+    }
+    return ERR_OK;
 }
 
 enum err_code model_encode(const struct model *m, struct pass *p,
@@ -62,20 +108,9 @@ enum err_code model_encode(const struct model *m, struct pass *p,
                            const struct model_options *options,
                            struct arena *memory, struct err *e)
 {
-    size_t size = B * model_inputs(m);
     *p = (struct pass){.B = B};
-    p->x = arena_take(memory, size, sizeof(float));
-    p->scale = arena_take(memory, B, sizeof(float));
-    if (!p->x || !p->scale)
-        return no_memory(memory, B, e);
-    memcpy(p->x, x, size * sizeof(float));
-    preprocess_apply(&m->preprocess, p->x, p->scale, B, model_inputs(m));
-    for (size_t b = 0; b < B; b++)
-        if (!isfinite(p->scale[b]))
-            return err_set(e, ERR_SHAPE,
-                           "inputs[%zu]: its norm is over what float32 holds",
-                           b);
-
+    if (preprocess(m, p, x, options->known, memory, e))
+        return e->code;
     const float *in = p->x;
     for (size_t i = 0; i < m->n_layers; i++) {
         const struct layer *l = &m->layers[i];
@@ -127,6 +162,21 @@ enum err_code model_classify(const struct model *m, struct pass *p,
 }
 
 /* ---- back to the input ---- */
+
+/* out (B,inputs) in the input's own units from x as the lowest layer has it. */
+static enum err_code undo_preprocess(const struct model *m, float *out,
+                                     const float *x, const float *scale,
+                                     size_t B, struct arena *memory,
+                                     struct err *e)
+{
+    size_t inputs = model_inputs(m);
+    if (!arena_reserve(memory,
+                       preprocess_scratch_bytes(&m->preprocess, B, inputs)))
+        return no_memory(memory, B, e);
+    memcpy(out, x, B * inputs * sizeof *out);
+    preprocess_undo(&m->preprocess, out, scale, B, inputs, memory);
+    return ERR_OK;
+}
 
 bool model_draws(const struct model *m, size_t layer)
 {
@@ -188,12 +238,19 @@ static float *draw_down(const struct model *m, const struct pass *p,
     return x;
 }
 
-static float relative_difference(const float *x, const float *y, size_t n)
+/* Over the inputs that are known; NULL: all are. */
+static float relative_difference(const float *x, const float *y,
+                                 const float *known, size_t n)
 {
-    double size = vec_norm(x, n), sum = 0;
-    for (size_t i = 0; i < n; i++)
-        sum += ((double)x[i] - (double)y[i]) * ((double)x[i] - (double)y[i]);
-    return size > 0 ? (float)(sqrt(sum) / size) : NAN;
+    double size = 0, sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (known && known[i] == 0.0f)
+            continue;
+        double difference = (double)x[i] - (double)y[i];
+        size += (double)x[i] * (double)x[i];
+        sum += difference * difference;
+    }
+    return size > 0 ? (float)sqrt(sum / size) : NAN;
 }
 
 enum err_code model_reconstruct(const struct model *m, const struct pass *p,
@@ -206,11 +263,13 @@ enum err_code model_reconstruct(const struct model *m, const struct pass *p,
         draw_down(m, p, layer, p->layers[layer].z, p->B, memory, e);
     if (!x)
         return e->code;
+    const float *known = p->layers[0].tape.known;
     for (size_t b = 0; relative_error && b < p->B; b++)
         relative_error[b] =
-            relative_difference(p->x + b * inputs, x + b * inputs, inputs);
-    memcpy(out, x, p->B * inputs * sizeof *out);
-    preprocess_undo(&m->preprocess, out, p->scale, p->B, inputs);
+            relative_difference(p->x + b * inputs, x + b * inputs,
+                                known ? known + b * inputs : NULL, inputs);
+    if (undo_preprocess(m, out, x, p->scale, p->B, memory, e))
+        return e->code;
     arena_rewind(memory, mark);
     return ERR_OK;
 }
@@ -219,7 +278,6 @@ enum err_code model_decode(const struct model *m, size_t layer, float *out,
                            const float *z, const float *scale, size_t B,
                            struct arena *memory, struct err *e)
 {
-    size_t inputs = model_inputs(m);
     struct arena_mark mark = arena_mark(memory);
     const float *x = draw_down(m, NULL, layer, z, B, memory, e);
     float *ones = arena_take(memory, B, sizeof *ones);
@@ -229,8 +287,8 @@ enum err_code model_decode(const struct model *m, size_t layer, float *out,
         return no_memory(memory, B, e);
     for (size_t b = 0; b < B; b++)
         ones[b] = scale ? scale[b] : 1.0f;
-    memcpy(out, x, B * inputs * sizeof *out);
-    preprocess_undo(&m->preprocess, out, ones, B, inputs);
+    if (undo_preprocess(m, out, x, ones, B, memory, e))
+        return e->code;
     arena_rewind(memory, mark);
     return ERR_OK;
 }
@@ -303,7 +361,9 @@ enum err_code model_explain(const struct model *m, struct pass *p, size_t row,
 size_t model_pass_bytes(const struct model *m, size_t B,
                         const struct model_options *options)
 {
-    size_t floats = B * (2 * model_inputs(m) + 4), scratch = 0;
+    size_t floats = B * (2 * model_inputs(m) + 4);
+    size_t scratch =
+        preprocess_scratch_bytes(&m->preprocess, B, model_inputs(m));
     for (size_t i = 0; i < m->n_layers; i++) {
         const struct layer *l = &m->layers[i];
         size_t steps = l->encoder.steps;

@@ -36,8 +36,8 @@ struct param {
     /* Brings value back into the allowed set after a step, NULL: all is
      * allowed. */
     void (*project)(struct param *p);
-    float bound; /* of the projection */
-    float sum;   /* what the projection makes rows add up to; 0: free */
+    float bound;       /* of the projection */
+    const float *sums; /* (dims[0]) what it makes rows add up to; NULL: free */
 };
 
 struct params {

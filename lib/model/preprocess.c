@@ -1,85 +1,127 @@
-/* The steps there are:
+/* The list of steps, and the simplest of them:
  *
  *   unit_norm   x / max(||x||, 1e-12), as the paper has it for MNIST
  *               (Rolfe & LeCun 2013, section 4)
+ *   whiten      preprocess_whiten.c
  */
 #include "lib/model/preprocess.h"
 
 #include "lib/math/kernels.h"
+#include "lib/model/preprocess_kind.h"
 
 #include <stdio.h>
 #include <string.h>
 
-struct preprocess_kind {
-    const char *name;
-    bool scales, mixes;
-    /* One row x (m) in place; what it was divided by goes into *scale. */
-    void (*apply)(float *x, size_t m, float *scale);
-    void (*undo)(float *x, size_t m, float scale);
-    int (*emit)(struct graph *g, int x, int *scale);
-    int (*emit_undo)(struct graph *g, int x, int scale);
-};
+#define MAX_MEMBERS 8
 
-static void unit_norm_apply(float *x, size_t m, float *scale)
+/* ---- unit_norm ---- */
+
+static void unit_norm_apply(const struct preprocess_step *s, float *x,
+                            float *scale, size_t B, size_t m,
+                            struct arena *scratch)
 {
-    double norm = vec_norm(x, m);
-    *scale = (float)(norm > 1e-12 ? norm : 1e-12);
-    vec_scale(x, (float)(1.0 / (double)*scale), m);
+    (void)s;
+    (void)scratch;
+    for (size_t b = 0; b < B; b++) {
+        double norm = vec_norm(x + b * m, m);
+        scale[b] = (float)(norm < 1e-12 ? 1e-12 : norm);
+        vec_scale(x + b * m, (float)(1.0 / (double)scale[b]), m);
+    }
 }
 
-static void unit_norm_undo(float *x, size_t m, float scale)
+static void unit_norm_undo(const struct preprocess_step *s, float *x,
+                           const float *scale, size_t B, size_t m,
+                           struct arena *scratch)
 {
-    vec_scale(x, scale, m);
+    (void)s;
+    (void)scratch;
+    for (size_t b = 0; b < B; b++)
+        vec_scale(x + b * m, scale[b], m);
 }
 
-static int unit_norm_emit(struct graph *g, int x, int *scale)
+static int unit_norm_emit(const struct preprocess_step *s, struct graph *g,
+                          int x, int *scale)
 {
+    (void)s;
     *scale = graph_guarded_norm(g, x);
     return g->apply(g, GRAPH_DIVIDE, x, *scale);
 }
 
-static int unit_norm_emit_undo(struct graph *g, int x, int scale)
+static int unit_norm_emit_undo(const struct preprocess_step *s, struct graph *g,
+                               int x, int scale)
 {
+    (void)s;
     return g->apply(g, GRAPH_MULTIPLY, x, scale);
 }
 
-static const struct preprocess_kind kinds[] = {
-    {"unit_norm", true, false, unit_norm_apply, unit_norm_undo, unit_norm_emit,
-     unit_norm_emit_undo},
+static const struct preprocess_kind unit_norm = {
+    .name = "unit_norm",
+    .settings = (const char *const[]){NULL},
+    .scales = true,
+    .apply = unit_norm_apply,
+    .undo = unit_norm_undo,
+    .emit = unit_norm_emit,
+    .emit_undo = unit_norm_emit_undo,
 };
+
+/* ---- the list ---- */
+
+static const struct preprocess_kind *const kinds[] = {&unit_norm,
+                                                      &preprocess_whiten};
 
 static const struct preprocess_kind *find(const char *name)
 {
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
-        if (strcmp(kinds[i].name, name) == 0)
-            return &kinds[i];
+        if (strcmp(kinds[i]->name, name) == 0)
+            return kinds[i];
     return NULL;
 }
 
-static enum err_code add_step(struct preprocess *p, const struct json *j,
-                              const char *where, struct err *e)
+/* "op" and the step's own settings, nothing else. */
+static enum err_code check_members(const struct json *j, const char *where,
+                                   const struct preprocess_kind *kind,
+                                   struct err *e)
 {
-    static const char *const members[] = {"op", NULL};
+    const char *known[MAX_MEMBERS + 1] = {"op"};
+    for (size_t i = 0; kind->settings[i] && i + 1 < MAX_MEMBERS; i++)
+        known[i + 1] = kind->settings[i];
+    return json_only(j, where, known, e);
+}
+
+static enum err_code add_step(struct preprocess *p, const struct json *j,
+                              const char *where, size_t m,
+                              struct params *params, struct err *e)
+{
     const char *name = "";
-    if (json_only(j, where, members, e) ||
-        json_get_text(j, where, "op", &name, e))
+    if (!json_is_object(j))
+        return err_set(e, ERR_INVALID, "%s: must be an object", where);
+    if (json_get_text(j, where, "op", &name, e))
         return e->code;
     const struct preprocess_kind *kind = find(name);
     if (!kind)
         return err_set(e, ERR_INVALID, "%s.op: there is no \"%s\"", where,
                        name);
-    for (size_t i = 0; i < p->n; i++)
-        if (kind->scales && p->steps[i].kind->scales)
+    for (size_t i = 0; i < p->n; i++) {
+        const struct preprocess_kind *before = p->steps[i].kind;
+        if (kind->scales && before->scales)
             return err_set(e, ERR_INVALID, "%s.op: rows are scaled already",
                            where);
-    p->steps[p->n++].kind = kind;
+        if (kind->mixes && before->mixes)
+            return err_set(e, ERR_INVALID, "%s.op: inputs are mixed already",
+                           where);
+    }
+    struct preprocess_step *step = &p->steps[p->n++];
+    *step = (struct preprocess_step){.kind = kind};
+    if (check_members(j, where, kind, e) ||
+        (kind->configure && kind->configure(step, j, where, m, params, e)))
+        return e->code;
     return ERR_OK;
 }
 
 enum err_code preprocess_configure(struct preprocess *p, const struct json *j,
-                                   const struct space *in, struct err *e)
+                                   const struct space *in,
+                                   struct params *params, struct err *e)
 {
-    (void)in;
     p->n = 0;
     if (!j)
         return ERR_OK;
@@ -91,28 +133,58 @@ enum err_code preprocess_configure(struct preprocess *p, const struct json *j,
          step = json_next(step)) {
         char where[32];
         snprintf(where, sizeof where, "preprocess[%zu]", p->n);
-        if (add_step(p, step, where, e))
+        if (add_step(p, step, where, space_size(in), params, e))
             return e->code;
     }
     return ERR_OK;
 }
 
-void preprocess_apply(const struct preprocess *p, float *x, float *scale,
-                      size_t B, size_t m)
+/* ---- all steps, one after another ---- */
+
+static void scale_by_one(float *scale, size_t B)
 {
-    for (size_t b = 0; b < B; b++) {
+    for (size_t b = 0; b < B; b++)
         scale[b] = 1.0f;
-        for (size_t i = 0; i < p->n; i++)
-            p->steps[i].kind->apply(x + b * m, m, &scale[b]);
+}
+
+enum err_code preprocess_start(const struct preprocess *p, float *x,
+                               float *scale, size_t n, size_t m,
+                               struct arena *scratch, struct err *e)
+{
+    scale_by_one(scale, n);
+    for (size_t i = 0; i < p->n; i++) {
+        const struct preprocess_step *s = &p->steps[i];
+        if (s->kind->start && s->kind->start(s, x, n, m, e))
+            return err_wrap(e, "preprocess[%zu]", i);
+        s->kind->apply(s, x, scale, n, m, scratch);
     }
+    return ERR_OK;
+}
+
+void preprocess_apply(const struct preprocess *p, float *x, float *scale,
+                      size_t B, size_t m, struct arena *scratch)
+{
+    scale_by_one(scale, B);
+    for (size_t i = 0; i < p->n; i++)
+        p->steps[i].kind->apply(&p->steps[i], x, scale, B, m, scratch);
 }
 
 void preprocess_undo(const struct preprocess *p, float *x, const float *scale,
-                     size_t B, size_t m)
+                     size_t B, size_t m, struct arena *scratch)
 {
-    for (size_t b = 0; b < B; b++)
-        for (size_t i = p->n; i-- > 0;)
-            p->steps[i].kind->undo(x + b * m, m, scale[b]);
+    for (size_t i = p->n; i-- > 0;)
+        p->steps[i].kind->undo(&p->steps[i], x, scale, B, m, scratch);
+}
+
+size_t preprocess_scratch_bytes(const struct preprocess *p, size_t B, size_t m)
+{
+    size_t most = 0;
+    for (size_t i = 0; i < p->n; i++) {
+        const struct preprocess_kind *kind = p->steps[i].kind;
+        size_t bytes = kind->scratch_bytes ? kind->scratch_bytes(B, m) : 0;
+        most = bytes > most ? bytes : most;
+    }
+    return most;
 }
 
 bool preprocess_scales(const struct preprocess *p)
@@ -136,7 +208,7 @@ int preprocess_emit(const struct preprocess *p, struct graph *g, int x,
 {
     *scale = GRAPH_NONE;
     for (size_t i = 0; i < p->n; i++)
-        x = p->steps[i].kind->emit(g, x, scale);
+        x = p->steps[i].kind->emit(&p->steps[i], g, x, scale);
     return x;
 }
 
@@ -144,6 +216,6 @@ int preprocess_emit_undo(const struct preprocess *p, struct graph *g, int x,
                          int scale)
 {
     for (size_t i = p->n; i-- > 0;)
-        x = p->steps[i].kind->emit_undo(g, x, scale);
+        x = p->steps[i].kind->emit_undo(&p->steps[i], g, x, scale);
     return x;
 }

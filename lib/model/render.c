@@ -1,14 +1,30 @@
 /* Atoms as pictures. */
 #include "lib/model/render.h"
 
-#include "lib/base/mem.h"
+#include "lib/data/canvas.h"
+#include "lib/model/atoms.h"
+#include "lib/model/orientation.h"
 
 #include <math.h>
-#include <stdint.h>
-#include <string.h>
 
-static const uint8_t background = 32; /* darker than the grey of zero */
+static const struct colour ground = {{32, 32, 32}}; /* darker than zero */
+static const struct colour ink = {{0, 0, 0}};
+static const struct colour edge_grey = {{112, 112, 112}};
 static const size_t readable_side = 56;
+static const size_t wheel_side = 96;
+
+/* A picture in the making. */
+struct sheet {
+    const struct model *m;
+    const struct layer *l;
+    struct layout layout;
+    size_t zoom;
+    size_t step_x, step_y; /* from tile to tile: one pixel lies between */
+    size_t wheel;          /* side of the colour wheel, 0: none */
+    struct image *image;
+};
+
+/* ---- tiles ---- */
 
 /* How many picture channels a row of the input's space gives. */
 static size_t picture_channels(const struct space *s)
@@ -36,37 +52,19 @@ static uint8_t shade(float value, float low, float high)
 }
 
 /* Puts row (inputs, channels first) at (top, left) of the picture. */
-static void draw_tile(const struct model *m, struct image *image, size_t top,
-                      size_t left, size_t zoom, const float *row, float low,
-                      float high)
+static void draw_row(const struct model *m, struct image *image, size_t top,
+                     size_t left, size_t zoom, const float *row, float low,
+                     float high)
 {
     size_t h = tile_height(m), w = tile_width(m);
-    for (size_t y = 0; y < h * zoom; y++)
-        for (size_t x = 0; x < w * zoom; x++)
-            for (size_t c = 0; c < image->channels; c++) {
-                size_t at = (c * h + y / zoom) * w + x / zoom;
-                size_t pixel = (top + y) * image->width + left + x;
-                image->pixels[pixel * image->channels + c] =
-                    shade(row[at], low, high);
-            }
-}
-
-static enum err_code make_image(struct image *out, size_t height, size_t width,
-                                size_t channels, struct err *e)
-{
-    if (height > IMAGE_MAX_SIDE || width > IMAGE_MAX_SIDE ||
-        height * width > IMAGE_MAX_PIXELS)
-        return err_set(e, ERR_TOO_LARGE,
-                       "a picture of %zu x %zu: at most %d a side, %zu pixels",
-                       height, width, IMAGE_MAX_SIDE, IMAGE_MAX_PIXELS);
-    *out =
-        (struct image){.height = height, .width = width, .channels = channels};
-    out->pixels = mem_array(height * width, channels);
-    if (!out->pixels)
-        return err_set(e, ERR_NO_MEMORY, "a picture of %zu x %zu", height,
-                       width);
-    memset(out->pixels, background, height * width * channels);
-    return ERR_OK;
+    for (size_t y = 0; y < h; y++)
+        for (size_t x = 0; x < w; x++) {
+            struct colour colour;
+            for (size_t c = 0; c < image->channels; c++)
+                colour.part[c] = shade(row[(c * h + y) * w + x], low, high);
+            canvas_rectangle(image, top + y * zoom, left + x * zoom, zoom, zoom,
+                             colour);
+        }
 }
 
 static float largest_size(const float *x, size_t n)
@@ -78,68 +76,151 @@ static float largest_size(const float *x, size_t n)
     return top > 0 ? top : 1.0f;
 }
 
-/* One pixel between tiles; zoom so that a tile is readable, within the side
- * that is allowed. */
-static size_t choose_zoom(const struct model *m, const struct layout *layout,
-                          const struct render_options *options)
+static double smaller_step(const struct sheet *s)
 {
-    size_t h = tile_height(m), w = tile_width(m);
-    size_t max_side = options->max_side ? options->max_side : 2048;
-    size_t longest = h > w ? h : w;
-    size_t zoom =
-        options->zoom ? options->zoom : (readable_side + longest - 1) / longest;
-    while (zoom > 1 &&
-           ((double)layout->width * (double)(w * zoom + 1) > (double)max_side ||
-            (double)layout->height * (double)(h * zoom + 1) > (double)max_side))
-        zoom--;
-    return zoom;
+    return (double)(s->step_x < s->step_y ? s->step_x : s->step_y);
 }
 
-static enum err_code draw_atoms(const struct model *m, const struct layer *l,
-                                const struct layout *layout, size_t zoom,
-                                struct image *out, struct arena *memory,
-                                struct err *e)
+static struct colour colour_of(double angle, double selectivity)
 {
-    size_t n = layer_units(l), inputs = model_inputs(m);
-    size_t step_x = tile_width(m) * zoom + 1;
-    size_t step_y = tile_height(m) * zoom + 1;
-    float *code = arena_zeroed(memory, n, sizeof *code);
-    float *atom = arena_take(memory, inputs, sizeof *atom);
-    if (!code || !atom)
+    return colour_of_turn(angle / M_PI, selectivity);
+}
+
+static double within(double x, double margin, double side)
+{
+    return fmin(fmax(x, margin), side - margin);
+}
+
+/* The tile's colour, and where the atom's energy lies a line along its
+ * stripes, the longer the wider they are. */
+static void draw_orientation(const struct sheet *s, size_t top, size_t left,
+                             const float *atom)
+{
+    struct orientation o = orientation_of(atom, &s->m->input);
+    double zoom = (double)s->zoom, side = smaller_step(s);
+    canvas_rectangle(s->image, top, left, s->step_y - 1, s->step_x - 1,
+                     colour_of((double)o.angle, (double)o.selectivity));
+    if (o.selectivity <= 0.0f)
+        return;
+    double half =
+        within(0.25 * zoom / (double)o.frequency, 0.15 * side, 0.45 * side);
+    double x = within(zoom * (double)o.x, half, (double)s->step_x - 1);
+    double y = within(zoom * (double)o.y, half, (double)s->step_y - 1);
+    double dx = half * cos((double)o.angle), dy = half * sin((double)o.angle);
+    x += (double)left;
+    y += (double)top;
+    canvas_line(s->image, x - dx, y + dy, x + dx, y - dy, fmax(1, 0.05 * side),
+                ink);
+}
+
+/* ---- the whole picture ---- */
+
+static void draw_edges(const struct sheet *s)
+{
+    double x_step = (double)s->step_x, y_step = (double)s->step_y;
+    double thickness = fmax(1, 0.04 * smaller_step(s));
+    for (size_t i = 0; i < s->layout.n_edges; i++) {
+        struct layout_place from = s->layout.places[s->layout.edges[i].from];
+        struct layout_place to = s->layout.places[s->layout.edges[i].to];
+        canvas_line(s->image, ((double)from.x + 0.5) * x_step,
+                    ((double)from.y + 0.5) * y_step,
+                    ((double)to.x + 0.5) * x_step,
+                    ((double)to.y + 0.5) * y_step, thickness, edge_grey);
+    }
+}
+
+static void draw_tile(const struct sheet *s, enum render_view view, size_t unit,
+                      const float *atom)
+{
+    struct layout_place p = s->layout.places[unit];
+    size_t top = (size_t)(p.y * (float)s->step_y) + 1;
+    size_t left = (size_t)(p.x * (float)s->step_x) + 1;
+    if (view == RENDER_ORIENTATION) {
+        draw_orientation(s, top, left, atom);
+        return;
+    }
+    float most = largest_size(atom, model_inputs(s->m));
+    draw_row(s->m, s->image, top, left, s->zoom, atom, -most, most);
+}
+
+static enum err_code draw_tiles(const struct sheet *s, enum render_view view,
+                                struct arena *memory, struct err *e)
+{
+    size_t n = layer_units(s->l), inputs = model_inputs(s->m);
+    size_t batch = atoms_batch(s->m, s->l->index);
+    float *atoms = arena_take(memory, batch * inputs, sizeof *atoms);
+    if (!atoms)
         return err_set(e, ERR_NO_MEMORY, "atoms");
-    for (size_t i = 0; i < n; i++) {
-        struct layout_place p = layout->places[i];
-        code[i] = 1.0f;
-        if (model_decode(m, l->index, atom, code, NULL, 1, memory, e))
+    for (size_t first = 0; first < n; first += batch) {
+        size_t count = n - first < batch ? n - first : batch;
+        if (atoms_draw(s->m, s->l->index, first, count, atoms, memory, e))
             return e->code;
-        code[i] = 0.0f;
-        float top = largest_size(atom, inputs);
-        draw_tile(m, out, (size_t)(p.y * (float)step_y) + 1,
-                  (size_t)(p.x * (float)step_x) + 1, zoom, atom, -top, top);
+        for (size_t i = 0; i < count; i++)
+            draw_tile(s, view, first + i, atoms + i * inputs);
     }
     return ERR_OK;
 }
 
-static enum err_code render(const struct model *m,
-                            const struct render_options *options,
-                            struct image *out, struct arena *memory,
-                            struct err *e)
+/* Each direction from the middle in its own colour, full at the rim; spokes
+ * like the lines of the tiles. */
+static void draw_wheel(const struct sheet *s)
 {
-    struct layout layout;
-    if (options->layer >= m->n_layers)
-        return err_set(e, ERR_NOT_FOUND, "layer %zu: there are %zu",
-                       options->layer, m->n_layers);
-    const struct layer *l = &m->layers[options->layer];
-    if (!l->dec.kind)
-        return err_set(e, ERR_CONFLICT, "layer %zu has no decoder",
-                       options->layer);
-    if (l->structure.kind->layout(&l->structure, &layout, memory, e))
-        return e->code;
-    size_t zoom = choose_zoom(m, &layout, options);
-    double width =
-        ceil((double)layout.width * (double)(tile_width(m) * zoom + 1)) + 1;
-    double height =
-        ceil((double)layout.height * (double)(tile_height(m) * zoom + 1)) + 1;
+    double radius = 0.5 * (double)s->wheel - 1;
+    double x0 = radius + 1, y0 = (double)s->image->height - radius - 1;
+    for (double y = y0 - radius; y < y0 + radius; y++)
+        for (double x = x0 - radius; x < x0 + radius; x++) {
+            double dx = floor(x) + 0.5 - x0, dy = y0 - floor(y) - 0.5;
+            double share = hypot(dx, dy) / radius;
+            if (share <= 1)
+                canvas_rectangle(s->image, (size_t)y, (size_t)x, 1, 1,
+                                 colour_of(atan2(dy, dx), share));
+        }
+    for (int i = 0; i < 16; i++) {
+        double dx = radius * cos(i * M_PI / 8), dy = radius * sin(i * M_PI / 8);
+        canvas_line(s->image, x0 + 0.6 * dx, y0 - 0.6 * dy, x0 + 0.9 * dx,
+                    y0 - 0.9 * dy, fmax(1, 0.03 * radius), ink);
+    }
+}
+
+/* ---- sizes ---- */
+
+static void set_zoom(struct sheet *s, size_t zoom)
+{
+    s->zoom = zoom;
+    s->step_x = tile_width(s->m) * zoom + 1;
+    s->step_y = tile_height(s->m) * zoom + 1;
+}
+
+static double sheet_width(const struct sheet *s)
+{
+    double width = ceil((double)s->layout.width * (double)s->step_x) + 1;
+    return fmax(width, (double)s->wheel);
+}
+
+static double sheet_height(const struct sheet *s)
+{
+    return ceil((double)s->layout.height * (double)s->step_y) + 1 +
+           (double)s->wheel;
+}
+
+/* Zoom so that a tile is readable, within the side that is allowed. */
+static void choose_zoom(struct sheet *s, const struct render_options *options)
+{
+    size_t h = tile_height(s->m), w = tile_width(s->m);
+    double max_side = options->max_side ? (double)options->max_side : 2048;
+    size_t longest = h > w ? h : w;
+    set_zoom(s, options->zoom ? options->zoom
+                              : (readable_side + longest - 1) / longest);
+    while (s->zoom > 1 &&
+           (sheet_width(s) > max_side || sheet_height(s) > max_side))
+        set_zoom(s, s->zoom - 1);
+}
+
+static enum err_code init_image(const struct sheet *s,
+                                const struct render_options *options,
+                                struct err *e)
+{
+    double width = sheet_width(s), height = sheet_height(s);
     double most =
         options->max_side ? (double)options->max_side : IMAGE_MAX_SIDE;
     if (width > most || height > most)
@@ -147,13 +228,53 @@ static enum err_code render(const struct model *m,
                        "a picture of %.0f x %.0f is the smallest: the longest "
                        "side allowed is %.0f",
                        height, width, most);
-    if (make_image(out, (size_t)height, (size_t)width,
-                   picture_channels(&m->input), e))
+    size_t channels = options->view == RENDER_ORIENTATION
+                          ? 3
+                          : picture_channels(&s->m->input);
+    return canvas_init(s->image, (size_t)height, (size_t)width, channels,
+                       ground, e);
+}
+
+/* ---- all ---- */
+
+static enum err_code
+find_layer(struct sheet *s, const struct render_options *options, struct err *e)
+{
+    if (options->layer >= s->m->n_layers)
+        return err_set(e, ERR_NOT_FOUND, "layer %zu: there are %zu",
+                       options->layer, s->m->n_layers);
+    s->l = &s->m->layers[options->layer];
+    if (!s->l->dec.kind)
+        return err_set(e, ERR_CONFLICT, "layer %zu has no decoder",
+                       options->layer);
+    if (options->view != RENDER_ORIENTATION)
+        return ERR_OK;
+    if (!orientation_exists(&s->m->input))
+        return err_set(e, ERR_CONFLICT,
+                       "view orientation: the model's inputs are no pictures "
+                       "of at least 3 x 3, so its atoms have no orientation");
+    size_t quarter = options->max_side / 4;
+    s->wheel = quarter > 0 && quarter < wheel_side ? quarter : wheel_side;
+    return ERR_OK;
+}
+
+static enum err_code render(struct sheet *s,
+                            const struct render_options *options,
+                            struct arena *memory, struct err *e)
+{
+    if (find_layer(s, options, e) ||
+        s->l->structure.kind->layout(&s->l->structure, &s->layout, memory, e))
         return e->code;
-    if (draw_atoms(m, l, &layout, zoom, out, memory, e)) {
-        image_fini(out);
+    choose_zoom(s, options);
+    if (init_image(s, options, e))
+        return e->code;
+    draw_edges(s);
+    if (draw_tiles(s, options->view, memory, e)) {
+        image_fini(s->image);
         return e->code;
     }
+    if (s->wheel)
+        draw_wheel(s);
     return ERR_OK;
 }
 
@@ -162,8 +283,9 @@ enum err_code render_atoms(const struct model *m,
                            struct image *out, struct err *e)
 {
     struct arena memory;
+    struct sheet sheet = {.m = m, .image = out};
     arena_init(&memory, (size_t)256 << 20);
-    enum err_code code = render(m, options, out, &memory, e);
+    enum err_code code = render(&sheet, options, &memory, e);
     arena_fini(&memory);
     return code;
 }
@@ -171,9 +293,9 @@ enum err_code render_atoms(const struct model *m,
 enum err_code render_row(const struct model *m, const float *row, float low,
                          float high, struct image *out, struct err *e)
 {
-    if (make_image(out, tile_height(m), tile_width(m),
-                   picture_channels(&m->input), e))
+    if (canvas_init(out, tile_height(m), tile_width(m),
+                    picture_channels(&m->input), ground, e))
         return e->code;
-    draw_tile(m, out, 0, 0, 1, row, low, high);
+    draw_row(m, out, 0, 0, 1, row, low, high);
     return ERR_OK;
 }

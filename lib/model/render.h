@@ -1,8 +1,11 @@
 /* Render: the atoms of a layer as one picture, each in the place that its
- * structure's layout says.
+ * structure's layout says; edges of the layout are lines behind them.
  *
- * An atom is what one code unit draws in the input; each is scaled by its own
- * largest magnitude, grey in the middle being zero, so signs can be seen.
+ * Seen as atoms, each is scaled by its own largest magnitude, grey in the
+ * middle being zero, so signs can be seen. Seen as orientations, each is a
+ * colour for the way that its stripes run, dark where they have none, with a
+ * line along them; a colour wheel below tells which is which: the colour of a
+ * direction is that of the spoke in this direction.
  */
 #ifndef SPARSED_MODEL_RENDER_H
 #define SPARSED_MODEL_RENDER_H
@@ -10,14 +13,18 @@
 #include "lib/data/image.h"
 #include "lib/model/model.h"
 
+enum render_view { RENDER_ATOMS, RENDER_ORIENTATION };
+
 struct render_options {
-    size_t layer;    /* whose atoms */
+    size_t layer; /* whose atoms */
+    enum render_view view;
     size_t max_side; /* longest side allowed; 0: 2048 where that is possible */
     size_t zoom;     /* pixels per input pixel, 0: chosen to be readable */
 };
 
 /* Fills *out, which the caller empties with image_fini. ERR_CONFLICT if a
- * layer on the way down has no decoder; ERR_TOO_LARGE. */
+ * layer on the way down has no decoder, or for orientations if the inputs are
+ * no pictures; ERR_TOO_LARGE. */
 enum err_code render_atoms(const struct model *m,
                            const struct render_options *options,
                            struct image *out, struct err *e) ERR_CHECKED;

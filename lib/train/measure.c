@@ -19,20 +19,25 @@ struct chunk {
 /* One thread's own storage. */
 struct member {
     struct arena memory;
-    float *x;          /* (chunk rows, inputs) */
-    uint32_t *row;     /* (chunk rows) numbers of the rows in the data set */
-    int32_t *labels;   /* (chunk rows) */
-    unsigned char *on; /* (units) whether some row turned it on */
+    float *x;        /* (chunk rows, inputs) */
+    uint32_t *row;   /* (chunk rows) numbers of the rows in the data set */
+    int32_t *labels; /* (chunk rows) */
+    size_t *on;      /* (units) how many rows turned it on */
     struct err err;
 };
 
 struct work {
+    /* What is done with B rows of a chunk. */
+    enum err_code (*run)(const struct work *w, struct member *mb, size_t B,
+                         struct chunk *c);
     const struct model *m;
-    const struct loss_weights *weights; /* NULL: measures, else the loss */
+    const struct loss_weights *weights; /* of the loss */
     const struct dataset *d;
     const uint32_t *index;
-    size_t n, units;
-    size_t rows; /* of a chunk */
+    size_t n;
+    size_t layer; /* the lowest whose units are counted */
+    size_t units; /* of all layers from it up */
+    size_t rows;  /* of a chunk */
     size_t n_chunks, n_members;
     bool draws; /* every layer has a decoder */
     struct chunk *chunks;
@@ -100,18 +105,39 @@ static enum err_code measure_drawing(const struct work *w, struct member *mb,
     return ERR_OK;
 }
 
+static enum err_code encode_chunk(const struct work *w, struct member *mb,
+                                  size_t B, struct pass *p)
+{
+    struct model_options options = {0};
+    if (model_encode(w->m, p, mb->x, B, &options, &mb->memory, &mb->err))
+        return mb->err.code;
+    size_t *on = mb->on;
+    for (size_t k = w->layer; k < w->m->n_layers; k++) {
+        size_t n = layer_units(&w->m->layers[k]);
+        const float *z = p->layers[k].z;
+        for (size_t b = 0; b < B; b++)
+            for (size_t i = 0; i < n; i++)
+                on[i] += z[b * n + i] != 0.0f;
+        on += n;
+    }
+    return ERR_OK;
+}
+
+static enum err_code units_chunk(const struct work *w, struct member *mb,
+                                 size_t B, struct chunk *c)
+{
+    struct pass p;
+    (void)c;
+    return encode_chunk(w, mb, B, &p);
+}
+
 static enum err_code measure_chunk(const struct work *w, struct member *mb,
                                    size_t B, struct chunk *c)
 {
     struct pass p;
-    struct model_options options = {0};
-    if (model_encode(w->m, &p, mb->x, B, &options, &mb->memory, &mb->err))
+    if (encode_chunk(w, mb, B, &p))
         return mb->err.code;
-    const float *z = p.layers[w->m->n_layers - 1].z;
-    c->active = nonzeros_count(z, B * w->units);
-    for (size_t b = 0; b < B; b++)
-        for (size_t i = 0; i < w->units; i++)
-            mb->on[i] |= z[b * w->units + i] != 0.0f;
+    c->active = nonzeros_count(p.layers[w->layer].z, B * w->units);
     if (w->m->classifier.present && measure_classes(w, mb, &p, c))
         return mb->err.code;
     return w->draws ? measure_drawing(w, mb, &p, c) : ERR_OK;
@@ -139,8 +165,7 @@ static void work_member(void *arg, size_t number)
         size_t B = w->n - start < w->rows ? w->n - start : w->rows;
         struct arena_mark mark = arena_mark(&mb->memory);
         if (take_rows(w, mb, start, B, &mb->err) ||
-            (w->weights ? loss_chunk(w, mb, B, &w->chunks[i])
-                        : measure_chunk(w, mb, B, &w->chunks[i])))
+            w->run(w, mb, B, &w->chunks[i]))
             return;
         arena_rewind(&mb->memory, mark);
     }
@@ -191,7 +216,8 @@ static enum err_code work_run(struct work *w, struct team *team, struct err *e)
     w->rows = w->rows < 1 ? 1 : w->rows > CHUNK_ROWS ? CHUNK_ROWS : w->rows;
     w->n_chunks = (w->n + w->rows - 1) / w->rows;
     w->n_members = team_size(team);
-    w->units = layer_units(model_top(w->m));
+    for (size_t k = w->layer; k < w->m->n_layers; k++)
+        w->units += layer_units(&w->m->layers[k]);
     w->draws = model_draws(w->m, w->m->n_layers - 1);
     w->chunks = mem_array(w->n_chunks, sizeof *w->chunks);
     w->members = mem_array(w->n_members, sizeof *w->members);
@@ -209,6 +235,14 @@ static enum err_code work_run(struct work *w, struct team *team, struct err *e)
     return ERR_OK;
 }
 
+static size_t rows_on(const struct work *w, size_t unit)
+{
+    size_t rows = 0;
+    for (size_t k = 0; k < w->n_members; k++)
+        rows += w->members[k].on[unit];
+    return rows;
+}
+
 static void add_up(const struct work *w, struct measures *out)
 {
     double loss = 0, relative_error = 0;
@@ -223,12 +257,8 @@ static void add_up(const struct work *w, struct measures *out)
         loss += c->loss;
         relative_error += c->relative_error;
     }
-    for (size_t i = 0; i < w->units; i++) {
-        bool on = false;
-        for (size_t k = 0; k < w->n_members; k++)
-            on |= w->members[k].on[i];
-        out->dead += !on;
-    }
+    for (size_t i = 0; i < w->units; i++)
+        out->dead += rows_on(w, i) == 0;
     double labelled = (double)out->labelled;
     out->error = labelled > 0 ? (double)out->wrong / labelled : (double)NAN;
     out->loss = labelled > 0 ? loss / labelled : (double)NAN;
@@ -241,7 +271,12 @@ enum err_code measure_model(const struct model *m, const struct dataset *d,
                             const uint32_t *index, size_t n, struct team *team,
                             struct measures *out, struct err *e)
 {
-    struct work w = {.m = m, .d = d, .index = index, .n = n};
+    struct work w = {.run = measure_chunk,
+                     .m = m,
+                     .d = d,
+                     .index = index,
+                     .n = n,
+                     .layer = m->n_layers - 1};
     enum err_code code = work_run(&w, team, e);
     if (!code)
         add_up(&w, out);
@@ -254,7 +289,12 @@ enum err_code measure_loss(const struct model *m, const struct loss_weights *w,
                            size_t n, struct team *team, double *mean,
                            struct err *e)
 {
-    struct work work = {.m = m, .weights = w, .d = d, .index = index, .n = n};
+    struct work work = {.run = loss_chunk,
+                        .m = m,
+                        .weights = w,
+                        .d = d,
+                        .index = index,
+                        .n = n};
     enum err_code code = work_run(&work, team, e);
     double total = 0;
     for (size_t i = 0; !code && i < work.n_chunks; i++)
@@ -262,6 +302,19 @@ enum err_code measure_loss(const struct model *m, const struct loss_weights *w,
     if (!code)
         *mean = n > 0 ? total / (double)n : (double)NAN;
     work_fini(&work);
+    return code;
+}
+
+enum err_code measure_units(const struct model *m, const struct dataset *d,
+                            const uint32_t *index, size_t n, struct team *team,
+                            size_t *on, struct err *e)
+{
+    struct work w = {
+        .run = units_chunk, .m = m, .d = d, .index = index, .n = n};
+    enum err_code code = work_run(&w, team, e);
+    for (size_t i = 0; !code && i < w.units; i++)
+        on[i] = rows_on(&w, i);
+    work_fini(&w);
     return code;
 }
 

@@ -36,6 +36,12 @@ enum err_code measure_loss(const struct model *m, const struct loss_weights *w,
                            size_t n, struct team *team, double *mean,
                            struct err *e) ERR_CHECKED;
 
+/* On how many of such rows each unit is on, into on (units of all layers, the
+ * lowest layer's first). */
+enum err_code measure_units(const struct model *m, const struct dataset *d,
+                            const uint32_t *index, size_t n, struct team *team,
+                            size_t *on, struct err *e) ERR_CHECKED;
+
 /* {"rows":..., "error":..., "loss":..., "relative_error":...,
  *  "active_units":..., "active_share":..., "dead_units":...}; NAN members are
  * null. */

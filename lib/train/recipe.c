@@ -3,7 +3,9 @@
 
 #include "lib/base/file.h"
 #include "lib/base/mem.h"
+#include "lib/data/dataset.h"
 #include "lib/model/model.h"
+#include "lib/model/prune.h"
 #include "lib/train/recipe_phase.h"
 
 #include <string.h>
@@ -35,6 +37,20 @@ static enum err_code read_classes(struct recipe *r, const struct json *j,
     return ERR_OK;
 }
 
+static enum err_code read_patches(struct recipe *r, const struct json *j,
+                                  struct err *e)
+{
+    static const char *const known[] = {"count", NULL};
+    if (!j)
+        return ERR_OK;
+    if (json_only(j, "patches", known, e) ||
+        json_get_size(j, "patches", "count", 1, DATASET_MAX_PATCHES,
+                      &r->patches, e))
+        return e->code;
+    return r->patches ? ERR_OK
+                      : err_set(e, ERR_INVALID, "patches.count: missing");
+}
+
 static enum err_code read_policies(struct recipe_policy *list, size_t *n,
                                    const struct json *j, const char *where,
                                    double min, struct err *e)
@@ -55,6 +71,38 @@ static enum err_code read_policies(struct recipe_policy *list, size_t *n,
     return ERR_OK;
 }
 
+static enum err_code read_start(struct recipe *r, const struct json *j,
+                                struct err *e)
+{
+    static const char *const known[] = {"samples", NULL};
+    const struct json *start;
+    r->start_samples = 2000;
+    if (recipe_get_object(j, "", "start", &start, e))
+        return e->code;
+    if (start && (json_only(start, "start", known, e) ||
+                  json_get_size(start, "start", "samples", 0, MAX_SAMPLES,
+                                &r->start_samples, e)))
+        return e->code;
+    return ERR_OK;
+}
+
+static enum err_code read_prune(struct recipe *r, const struct json *j,
+                                struct err *e)
+{
+    static const char *const known[] = {"below", NULL};
+    const struct json *prune;
+    if (recipe_get_object(j, "", "prune", &prune, e))
+        return e->code;
+    if (!prune)
+        return ERR_OK;
+    if (json_only(prune, "prune", known, e) ||
+        json_get_number(prune, "prune", "below", 1e-9, 1, &r->prune_below, e))
+        return e->code;
+    if (r->prune_below == 0)
+        return err_set(e, ERR_INVALID, "prune.below: missing");
+    return ERR_OK;
+}
+
 /* The composition is made once here, so that a recipe that cannot work is
  * refused before any data is read. How many classes there are may be known
  * only by the data. */
@@ -72,12 +120,24 @@ static struct model *make_model(struct recipe *r, struct err *e)
     return m;
 }
 
+static enum err_code check_prunable(const struct recipe *r,
+                                    const struct model *m, struct err *e)
+{
+    if (r->prune_below == 0 || !model_check_prunable(m, e))
+        return ERR_OK;
+    if (e->code == ERR_CONFLICT)
+        e->code = ERR_INVALID;
+    return err_wrap(e, "prune");
+}
+
 static enum err_code check_model(struct recipe *r, struct err *e)
 {
     struct model *m = make_model(r, e);
     if (!m)
         return e->code;
-    enum err_code code = recipe_set_policies(r, &m->params, e);
+    enum err_code code = check_prunable(r, m, e);
+    if (!code)
+        code = recipe_set_policies(r, &m->params, e);
     if (!code)
         code =
             recipe_read_phases(r, json_get(r->json, "phases"), &m->params, e);
@@ -88,13 +148,11 @@ static enum err_code check_model(struct recipe *r, struct err *e)
 static enum err_code read_recipe(struct recipe *r, struct err *e)
 {
     static const char *const known[] = {
-        "data",  "seed",   "validation", "batch",  "classes", "model",
-        "rates", "bounds", "start",      "phases", NULL};
-    static const char *const start_known[] = {"samples", NULL};
-    const struct json *j = r->json, *rates, *bounds, *start;
+        "data",  "seed",   "validation", "batch", "classes", "patches", "model",
+        "rates", "bounds", "start",      "prune", "phases",  NULL};
+    const struct json *j = r->json, *patches, *rates, *bounds;
     size_t seed = 1;
     r->batch = 128;
-    r->start_samples = 2000;
     if (!json_is_object(j))
         return err_set(e, ERR_INVALID, "recipe: must be an object");
     if (json_only(j, "", known, e) ||
@@ -104,18 +162,16 @@ static enum err_code read_recipe(struct recipe *r, struct err *e)
                       &r->validation_rows, e) ||
         json_get_size(j, "", "batch", 1, MAX_BATCH, &r->batch, e) ||
         read_classes(r, json_get(j, "classes"), e) ||
+        recipe_get_object(j, "", "patches", &patches, e) ||
+        read_patches(r, patches, e) ||
         recipe_get_object(j, "", "model", &r->model, e) ||
         recipe_get_object(j, "", "rates", &rates, e) ||
         recipe_get_object(j, "", "bounds", &bounds, e) ||
-        recipe_get_object(j, "", "start", &start, e) ||
         read_policies(r->rates, &r->n_rates, rates, "rates", 0, e) ||
-        read_policies(r->bounds, &r->n_bounds, bounds, "bounds", 1e-9, e))
+        read_policies(r->bounds, &r->n_bounds, bounds, "bounds", 1e-9, e) ||
+        read_start(r, j, e) || read_prune(r, j, e))
         return e->code;
     r->seed = seed;
-    if (start && (json_only(start, "start", start_known, e) ||
-                  json_get_size(start, "start", "samples", 0, MAX_SAMPLES,
-                                &r->start_samples, e)))
-        return e->code;
     if (!r->model)
         return err_set(e, ERR_INVALID, "model: missing");
     return check_model(r, e);

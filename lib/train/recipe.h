@@ -2,9 +2,12 @@
  *
  *   {"data": "mnist", "seed": 1, "validation": 10000, "batch": 128,
  *    "classes": [...],                 optional names
+ *    "patches": {"count": 100000},     training rows cut from photographs
  *    "model": { the config of the model file },
  *    "rates": {"decoder.weight": 1, ...}, "bounds": {...},  by name's ending
  *    "start": {"samples": 2000},       rows that starting values may lean on
+ *    "prune": {"below": 0.0005},       at the end: units on in less than this
+ *                                      share of the training rows go
  *    "phases": [{"name": "unsupervised", "epochs": 30,
  *                "weights": {"reconstruction": 1, "structure": 1,
  *                            "classification": 0, "adversarial": 0,
@@ -73,6 +76,7 @@ struct recipe {
     uint64_t seed;
     size_t validation_rows;
     size_t batch;
+    size_t patches;   /* 0: the recipe does not say */
     size_t n_classes; /* names given, 0: none */
     const char **classes;
     struct recipe_policy rates[RECIPE_MAX_POLICIES];
@@ -80,6 +84,7 @@ struct recipe {
     struct recipe_policy bounds[RECIPE_MAX_POLICIES];
     size_t n_bounds;
     size_t start_samples;
+    double prune_below; /* share of the training rows; 0: no pruning */
     struct recipe_phase phases[RECIPE_MAX_PHASES];
     size_t n_phases;
 };

@@ -6,6 +6,7 @@
 #include "lib/base/mem.h"
 #include "lib/math/kernels.h"
 #include "lib/train/checkpoint.h"
+#include "lib/train/pruning.h"
 #include "lib/train/rows.h"
 #include "lib/train/schedule.h"
 #include "lib/train/setup.h"
@@ -294,14 +295,30 @@ static struct json *lineage_json(const struct trainer *t)
     return j;
 }
 
+static enum err_code prune(struct trainer *t, struct json **figures,
+                           struct err *e)
+{
+    *figures = NULL;
+    if (t->recipe->prune_below > 0 &&
+        pruning_run(&t->model, t->recipe, t->data, &t->rows, t->team, figures,
+                    e))
+        return err_wrap(e, "prune");
+    return ERR_OK;
+}
+
 /* Measured anew, so that a training that was resumed after its last epoch has
  * the same figures. */
 static enum err_code describe(struct trainer *t, struct err *e)
 {
     struct measures v;
+    struct json *pruned;
+    if (prune(t, &pruned, e))
+        return e->code;
     struct model *m = t->model;
     m->metrics = json_new_object();
     m->lineage = lineage_json(t);
+    if (pruned)
+        json_set(m->metrics, "pruned", pruned);
     if (!m->metrics || !m->lineage)
         return err_set(e, ERR_NO_MEMORY, "metrics");
     if (t->rows.n_validation == 0)

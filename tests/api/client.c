@@ -44,8 +44,8 @@ static const char colour_config[] =
     "\"nonlinearity\":\"relu\"},\"structure\":{\"kind\":\"l1\","
     "\"lambda\":0.01},\"units\":4,\"up\":\"code\",\"decoder\":true}]}";
 
-static void add_model(struct registry *r, const char *name, uint64_t version,
-                      const char *text)
+void client_add(struct client *c, const char *name, uint64_t version,
+                const char *text)
 {
     static const char *const classes[] = {"a", "b", "c"};
     struct err e = {0};
@@ -62,7 +62,8 @@ static void add_model(struct registry *r, const char *name, uint64_t version,
     ck_assert_msg(model_start(m, version, samples, 5, &e) == ERR_OK, "%s",
                   e.msg);
     ck_assert_msg(model_prepare(m, &e) == ERR_OK, "%s", e.msg);
-    ck_assert_msg(registry_add(r, name, version, m, &e) == ERR_OK, "%s", e.msg);
+    ck_assert_msg(registry_add(c->api.registry, name, version, m, &e) == ERR_OK,
+                  "%s", e.msg);
 }
 
 void client_open(struct client *c)
@@ -70,11 +71,11 @@ void client_open(struct client *c)
     memset(c, 0, sizeof *c);
     c->api.registry = registry_new();
     ck_assert_ptr_nonnull(c->api.registry);
-    add_model(c->api.registry, "small", 1, small_config);
-    add_model(c->api.registry, "small", 2, small_config);
-    add_model(c->api.registry, "bare", 1, bare_config);
-    add_model(c->api.registry, "tall", 1, tall_config);
-    add_model(c->api.registry, "colour", 1, colour_config);
+    client_add(c, "small", 1, small_config);
+    client_add(c, "small", 2, small_config);
+    client_add(c, "bare", 1, bare_config);
+    client_add(c, "tall", 1, tall_config);
+    client_add(c, "colour", 1, colour_config);
     c->request.id = "test-id";
     arena_init(&c->memory, MEMORY_BYTES);
     api_response_init(&c->response);

@@ -23,6 +23,10 @@ struct client {
 void client_open(struct client *c);
 void client_close(struct client *c);
 
+/* One model more, of the config `text`, with the classes a, b, c. */
+void client_add(struct client *c, const char *name, uint64_t version,
+                const char *text);
+
 /* Each returns the status. A '?' in the path starts the query. */
 int client_get(struct client *c, const char *path);
 int client_post(struct client *c, const char *path, const char *json);

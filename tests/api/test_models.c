@@ -150,6 +150,12 @@ START_TEST(atoms_are_a_picture_with_a_tag)
     client_refused(&c, 422, "max_side");
     client_get(&c, "/v1/models/bare/atoms.png");
     client_refused(&c, 409, "decoder");
+    ck_assert_int_eq(client_get(&c, "/v1/models/small/atoms.png?view=atoms"),
+                     200);
+    client_get(&c, "/v1/models/small/atoms.png?view=orientation");
+    client_refused(&c, 409, "no pictures of at least 3 x 3");
+    client_get(&c, "/v1/models/small/atoms.png?view=Atoms");
+    client_refused(&c, 422, "view: want \"atoms\" or \"orientation\"");
 }
 END_TEST
 

@@ -241,6 +241,14 @@ class CommandsTest(unittest.TestCase):
             self.assertEqual(png_size(path), (side, side))
             self.assertIn("%d x %d" % (side, side), said)
 
+    def test_render_draws_orientations(self):
+        path = self.folder / "orientation.png"
+        self.done("render", self.file, "--out", path, "--zoom", 1, "--view",
+                  "orientation")
+        wide, high = png_size(path)
+        self.assertEqual(wide, 10 * (SIDE + 1) + 1)
+        self.assertGreater(high, wide)
+
     def test_render_refuses(self):
         path = self.folder / "none.png"
         self.refused("--out is missing", "render", self.file)
@@ -248,6 +256,8 @@ class CommandsTest(unittest.TestCase):
                      0)
         self.refused("--colour", "render", self.file, "--out", path,
                      "--colour")
+        self.refused("atoms, orientation", "render", self.file, "--out", path,
+                     "--view", "colours")
         self.failed("layers 0 to 0", "render", self.file, "--out", path,
                     "--layer", 3)
         self.failed("no-folder", "render", self.file, "--out",

@@ -10,15 +10,18 @@ import json
 import os
 import random
 import signal
+import struct
 import subprocess
 import tempfile
 import time
 import unittest
+import zlib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SPARSED = str(Path(os.environ.get("SPARSED", ROOT / "build/sparsed")).resolve())
 RECIPE = str(ROOT / "tests/data/recipes/mini.json")
+PATCHES = str(ROOT / "tests/data/recipes/patches.json")
 DATA = str(ROOT / "tests/data/mnist-mini")
 KILLS = 8
 
@@ -36,6 +39,27 @@ def run(arguments):
 def start(arguments):
     return subprocess.Popen(arguments, stdout=subprocess.DEVNULL,
                             stderr=subprocess.PIPE, text=True)
+
+
+def write_png(path, side, pixels):
+    """A grey picture, of rows of bytes."""
+    def chunk(kind, data):
+        return (struct.pack(">I", len(data)) + kind + data +
+                struct.pack(">I", zlib.crc32(kind + data)))
+
+    rows = b"".join(b"\0" + bytes(row) for row in pixels)
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n" +
+        chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)) +
+        chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+
+
+def read_tensor(path, name):
+    """The bytes of a tensor in a safetensors file."""
+    data = Path(path).read_bytes()
+    start = 8 + struct.unpack("<Q", data[:8])[0]
+    begin, end = json.loads(data[8:start])[name]["data_offsets"]
+    return data[start + begin:start + end]
 
 
 class TrainTest(unittest.TestCase):
@@ -141,6 +165,42 @@ class TrainTest(unittest.TestCase):
         self.assertEqual(end.returncode, 0, end.stderr)
         self.assertIn("200", end.stdout)
         self.assertIn("error", end.stdout)
+
+    def test_patches_of_photographs_are_whitened_and_learned(self):
+        folder = self.folder / "photographs"
+        folder.mkdir()
+        for i in range(5):
+            chance = random.Random(i)
+            write_png(folder / ("%d.png" % i), 80, [
+                [max(0, min(255, 4 * x + 2 * y % (50 + i) +
+                            chance.randrange(40))) for x in range(80)]
+                for y in range(80)])
+        recipe = self.folder / "short.json"
+        recipe.write_text(Path(PATCHES).read_text().replace(
+            '"epochs": 3', '"epochs": 1'))
+        results = []
+        for name, path in (("long", PATCHES), ("again", PATCHES),
+                           ("short", str(recipe))):
+            out = self.folder / name
+            end = run([SPARSED, "train", path, "--data", str(folder), "--out",
+                       str(out), "--threads", "2", "--json", "--test"])
+            self.assertEqual(end.returncode, 0, end.stderr)
+            results.append((out / "model.safetensors", json.loads(
+                end.stdout.splitlines()[-1])["metrics"]))
+        (long, wanted), (again, _), (short, _) = results
+        self.assertEqual(long.read_bytes(), again.read_bytes())
+        self.assertLess(wanted["validation"]["relative_error"], 0.9)
+        for name in ("mean", "whiten", "unwhiten"):
+            name = "preprocess." + name
+            self.assertEqual(read_tensor(long, name), read_tensor(short, name))
+        end = run([SPARSED, "eval", str(long), "--data", str(folder), "--json"])
+        self.assertEqual(end.returncode, 0, end.stderr)
+        self.assertEqual(json.loads(end.stdout), wanted["test"])
+        self.assertEqual(wanted["test"]["rows"], 10000)
+        end = run([SPARSED, "train", PATCHES, "--data", DATA, "--out",
+                   str(self.folder / "no")])
+        self.assertEqual(end.returncode, 1)
+        self.assertIn("folder of photographs", end.stderr)
 
     def test_bad_arguments_are_usage_and_bad_files_are_failures(self):
         out = str(self.folder / "bad")

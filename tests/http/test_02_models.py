@@ -13,6 +13,7 @@ CONFIGS = {
     "stacked": models.compose((3, 4), models.dense(7, up="pooled"),
                               models.dense(5, "feedforward"),
                               classifier="pooled"),
+    "vectors": models.compose((12,), models.dense(7)),
 }
 FOLDER = []
 
@@ -136,6 +137,27 @@ def test_atoms(t):
                        "max_side=64")
         assert max(digits.png_size(small.body)) <= 64
     assert t.call("GET", "/v1/models/plain/atoms.png").status == 409
+
+
+def test_orientations(t):
+    """Orientations of atoms are drawn in colour, where they are pictures"""
+    path = "/v1/models/classes/atoms.png"
+    atoms, view = (t.call("GET", path + query) for query in (
+        "?view=atoms", "?view=orientation"))
+    assert atoms.body == t.call("GET", path).body
+    assert view.status == 200 and view.type == "image/png", str(view)
+    assert view.body[25] == 2, "not RGB"
+    assert digits.png_size(view.body)[1] > digits.png_size(atoms.body)[1]
+    assert view.headers["ETag"] != atoms.headers["ETag"]
+    small = t.call("GET", path + "?view=orientation&max_side=64")
+    assert max(digits.png_size(small.body)) <= 64
+    reply = t.call("GET", "/v1/models/vectors/atoms.png?view=orientation")
+    assert reply.status == 409 and "no pictures" in reply.json()["detail"]
+    assert t.call("GET", "/v1/models/vectors/atoms.png").status == 200
+    reply = t.call("GET", path + "?view=colour")
+    assert reply.status == 422, str(reply)
+    assert all(word in reply.json()["detail"] for word in (
+        "view", "atoms", "orientation", "colour")), str(reply)
 
 
 def test_atoms_are_cached(t):

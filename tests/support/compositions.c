@@ -1,5 +1,7 @@
-/* Compositions: operator x encoder x structure x nonlinearity x gain x what
- * the classifier reads, and stacks of two layers. */
+/* Compositions: operator x encoder x structure x what the classifier reads, and
+ * stacks of two layers. The first operator with the first structure also meets
+ * every nonlinearity with and without gain, where the encoder has them; the
+ * others meet each nonlinearity once, so that the number stays small. */
 #include "tests/support/compositions.h"
 
 #include "lib/model/axes.h"
@@ -14,11 +16,14 @@ static const struct {
 } settings[] = {
     {"dense", ",\"units\":8"},
     {"recurrent", ",\"steps\":3"},
+    {"iterative", ",\"steps\":1000,\"tolerance\":1e-7"},
     {"l1", ",\"lambda\":0.05"},
     {"groups", ",\"lambda\":0.05,\"lists\":[[0,1,2],[2,3,4],[6,4,1]],"
                "\"weights\":[[1,2,0.5],[1,1,1],[0.7,0.2,1]]"},
     {"tree", ",\"lambda\":0.05,\"parents\":[-1,0,0,1,1,2,-1,6],"
              "\"weights\":[1,1,0.5,1,2,1,1,1.5]"},
+    {"lateral", ",\"lambda\":0.05,\"strength\":0.3,\"pattern\":\"ring\","
+                "\"near\":1,\"far\":3,\"learned\":true,\"bound\":1"},
 };
 
 static const char *settings_of(const char *name)
@@ -33,9 +38,36 @@ struct choice {
     const struct operator_kind *op;
     const struct encoder_kind *encoder;
     const struct structure_kind *structure;
-    const struct nonlinearity *f;
+    const struct nonlinearity *f; /* NULL: the encoder has none */
     bool gain, pooled, stacked;
 };
+
+static bool takes(const struct encoder_kind *encoder, const char *setting)
+{
+    for (size_t i = 0; encoder->settings[i]; i++)
+        if (strcmp(encoder->settings[i], setting) == 0)
+            return true;
+    return false;
+}
+
+/* What the i-th composition of these kinds is; false past the last. */
+static bool vary(size_t i, struct choice *c, bool all)
+{
+    size_t n_f = 0, n_gain = takes(c->encoder, "gain") ? 2 : 1, variant = i / 4;
+    bool has_f = takes(c->encoder, "nonlinearity");
+    while (nonlinearities[n_f])
+        n_f++;
+    c->pooled = (i & 1) != 0;
+    c->stacked = (i & 2) != 0;
+    if (!all) {
+        c->f = has_f ? nonlinearities[i % n_f] : NULL;
+        c->gain = n_gain == 2 && c->stacked;
+        return variant < 1;
+    }
+    c->f = has_f ? nonlinearities[variant / n_gain % n_f] : NULL;
+    c->gain = variant % n_gain == 1;
+    return variant < (has_f ? n_f : 1) * n_gain;
+}
 
 /* The i-th choice that is allowed; false past the last. */
 static bool choose(size_t i, struct choice *out)
@@ -43,20 +75,17 @@ static bool choose(size_t i, struct choice *out)
     struct err e;
     for (size_t o = 0; operators[o]; o++)
         for (size_t n = 0; encoders[n]; n++)
-            for (size_t s = 0; structures[s]; s++)
-                for (size_t f = 0; nonlinearities[f]; f++)
-                    for (unsigned bits = 0; bits < 8; bits++) {
-                        if (axes_compatible(operators[o], encoders[n],
-                                            structures[s], true, &e))
-                            continue;
-                        if (i-- > 0)
-                            continue;
-                        *out = (struct choice){
-                            operators[o],      encoders[n],     structures[s],
-                            nonlinearities[f], (bits & 1) != 0, (bits & 2) != 0,
-                            (bits & 4) != 0};
+            for (size_t s = 0; structures[s]; s++) {
+                *out = (struct choice){.op = operators[o],
+                                       .encoder = encoders[n],
+                                       .structure = structures[s]};
+                if (axes_compatible(out->op, out->encoder, out->structure, true,
+                                    &e))
+                    continue;
+                for (size_t k = 0; vary(k, out, o == 0 && s == 0); k++)
+                    if (i-- == 0)
                         return true;
-                    }
+            }
     return false;
 }
 
@@ -73,16 +102,17 @@ const char *composition_name(size_t i)
 {
     static char text[1024];
     struct choice c;
-    char layer[400];
+    char layer[400], net[80] = "";
     ck_assert(choose(i, &c));
+    if (c.f)
+        snprintf(net, sizeof net, ",\"nonlinearity\":\"%s\",\"gain\":%s",
+                 c.f->name, c.gain ? "true" : "false");
     snprintf(layer, sizeof layer,
-             "{\"operator\":\"%s\"%s,\"encoder\":{\"kind\":\"%s\"%s,"
-             "\"nonlinearity\":\"%s\",\"gain\":%s},"
+             "{\"operator\":\"%s\"%s,\"encoder\":{\"kind\":\"%s\"%s%s},"
              "\"structure\":{\"kind\":\"%s\"%s},\"up\":\"%s\"}",
              c.op->name, settings_of(c.op->name), c.encoder->name,
-             settings_of(c.encoder->name), c.f->name, c.gain ? "true" : "false",
-             c.structure->name, settings_of(c.structure->name),
-             c.pooled ? "pooled" : "code");
+             settings_of(c.encoder->name), net, c.structure->name,
+             settings_of(c.structure->name), c.pooled ? "pooled" : "code");
     snprintf(text, sizeof text,
              "{\"input\":{\"shape\":[2,3],\"range\":[0,1]},"
              "\"preprocess\":[{\"op\":\"unit_norm\"}],"
@@ -114,6 +144,9 @@ static void stir(struct model *m)
         if (strstr(p->name, "gain"))
             for (size_t k = 0; k < p->count; k++)
                 p->value[k] = rng_uniform(&rng, 0.5f, 1.5f);
+        /* What ascends is only a regulariser within its bounds. */
+        if (p->sign < 0)
+            p->project(p);
     }
 }
 
@@ -128,6 +161,27 @@ struct model *composition_model(size_t i)
     composition_rows(x, NULL, 4, 1);
     ck_assert_msg(!model_start(m, 1, x, 4, &e), "%s", e.msg);
     stir(m);
+    return m;
+}
+
+struct model *composition_whitened(void)
+{
+    enum { SAMPLES = 60 };
+    static const char text[] =
+        "{\"input\":{\"shape\":[2,3],\"range\":[0,1]},"
+        "\"preprocess\":[{\"op\":\"whiten\"},{\"op\":\"unit_norm\"}],"
+        "\"layers\":[{\"operator\":\"dense\",\"units\":8,\"encoder\":"
+        "{\"kind\":\"recurrent\",\"nonlinearity\":\"relu\",\"steps\":3},"
+        "\"structure\":{\"kind\":\"l1\",\"lambda\":0.05}}],"
+        "\"classifier\":{\"input\":\"code\"}}";
+    float x[SAMPLES * COMPOSITION_INPUTS];
+    struct err e;
+    struct json *config = json_parse(text, strlen(text), &e);
+    struct model *m = model_new(config, NULL, COMPOSITION_CLASSES, &e);
+    ck_assert_msg(m != NULL, "%s", e.msg);
+    json_free(config);
+    composition_rows(x, NULL, SAMPLES, 1);
+    ck_assert_msg(!model_start(m, 1, x, SAMPLES, &e), "%s", e.msg);
     return m;
 }
 

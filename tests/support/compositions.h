@@ -21,6 +21,9 @@ const char *composition_name(size_t i); /* static, of the last call */
  * about half of the units active. */
 struct model *composition_model(size_t i);
 
+/* One that whitens its inputs and scales them, started on random rows. */
+struct model *composition_whitened(void);
+
 /* B rows of random input (B, COMPOSITION_INPUTS), and labels. */
 void composition_rows(float *x, int *labels, size_t B, unsigned seed);
 

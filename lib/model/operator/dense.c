@@ -105,6 +105,14 @@ static void start_residual(struct operator *op, const struct operator *other,
         w[i * n + i] += 1.0f;
 }
 
+static enum err_code resize(struct json *layer, size_t kept, struct err *e)
+{
+    if (kept == 0)
+        return err_set(e, ERR_INVALID, "no unit is left");
+    json_set(layer, "units", json_new_number((double)kept));
+    return ERR_OK;
+}
+
 /* ---- running ---- */
 
 static enum err_code prepare(struct operator *op, struct err *e)
@@ -163,6 +171,15 @@ static void gradient(const struct operator *op, float *dw, const float *dy,
               B, 1, 1);
 }
 
+static const float *columns(const struct operator *op, struct arena *scratch)
+{
+    if (op->packed)
+        return op->packed;
+    float *all = arena_take(scratch, op->weight->count, sizeof *all);
+    transpose(all, op->weight->value, outputs(op), inputs(op));
+    return all;
+}
+
 static int emit(const struct operator *op, struct graph *g, int x)
 {
     return g->apply(g, GRAPH_PRODUCT, x, param_emit(op->weight, g));
@@ -184,11 +201,13 @@ const struct operator_kind operator_dense = {
     .start = start,
     .start_adjoint = start_adjoint,
     .start_residual = start_residual,
+    .resize = resize,
     .prepare = prepare,
     .unprepare = unprepare,
     .apply = apply,
     .adjoint = adjoint,
     .gradient = gradient,
+    .columns = columns,
     .emit = emit,
     .scratch_bytes = scratch_bytes,
 };

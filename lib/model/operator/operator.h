@@ -73,8 +73,9 @@ struct operator_kind {
     void (*gradient)(const struct operator *op, float *dw, const float *dy,
                      const float *x, size_t B, struct arena *scratch);
 
-    /* The columns one after another (in,out): the packed ones, or made in
-     * scratch. Optional: without it no encoder descends by coordinates. */
+    /* The columns one after another (in,out): the packed ones, or, where
+     * op->packed is NULL, made in scratch, which takes in * out numbers.
+     * Optional: without it no encoder descends by coordinates. */
     const float *(*columns)(const struct operator *op, struct arena *scratch);
 
     /* The value W x for the graph's value x. */

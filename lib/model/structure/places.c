@@ -26,6 +26,12 @@ enum err_code places_on_sheet(struct layout *out, size_t n, size_t across,
     return ERR_OK;
 }
 
+enum err_code places_on_square(struct layout *out, size_t n,
+                               struct arena *memory, struct err *e)
+{
+    return places_on_sheet(out, n, (size_t)ceil(sqrt((double)n)), memory, e);
+}
+
 enum err_code places_on_ring(struct layout *out, size_t n, struct arena *memory,
                              struct err *e)
 {

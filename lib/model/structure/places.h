@@ -9,6 +9,10 @@
 enum err_code places_on_sheet(struct layout *out, size_t n, size_t across,
                               struct arena *memory, struct err *e) ERR_CHECKED;
 
+/* The same on a sheet that is nearly square. */
+enum err_code places_on_square(struct layout *out, size_t n,
+                               struct arena *memory, struct err *e) ERR_CHECKED;
+
 /* n units on a circle, the first at the top, clockwise. ERR_NO_MEMORY. */
 enum err_code places_on_ring(struct layout *out, size_t n, struct arena *memory,
                              struct err *e) ERR_CHECKED;

@@ -57,6 +57,5 @@ int singles_emit_unpool(const struct structure *s, struct graph *g, int wanted,
 enum err_code singles_layout(const struct structure *s, struct layout *out,
                              struct arena *memory, struct err *e)
 {
-    size_t n = space_size(&s->code);
-    return places_on_sheet(out, n, (size_t)ceil(sqrt((double)n)), memory, e);
+    return places_on_square(out, space_size(&s->code), memory, e);
 }

@@ -21,7 +21,8 @@
 struct structure;
 struct pools;
 
-/* Where each unit's picture belongs, in tiles; edges are lines to draw. */
+/* Where each unit's picture belongs, in tiles; edges are lines to draw. Tiles
+ * do not overlap: any two places are at least 1 apart in x or in y. */
 struct layout {
     float width, height;
     struct layout_place {
@@ -40,14 +41,17 @@ struct structure_kind {
     size_t heads; /* numbers the encoder gives a unit: 1; mean and
                      log-variance: 2 */
 
-    /* s->code is set; reads the settings, sets s->pooled, declares what it
-     * learns. */
+    /* s->layer and s->code are set; reads the settings, sets s->pooled,
+     * declares what it learns. */
     enum err_code (*configure)(struct structure *s, const struct json *j,
                                const char *where, struct params *params,
                                struct err *e);
     void (*fini)(struct structure *s); /* optional */
     /* Starting values of what it has in the parameter table; optional. */
     void (*start)(struct structure *s);
+    /* Refuses values that no start and no training gives, for what comes from
+     * a file: ERR_CORRUPT. Optional. */
+    enum err_code (*check)(const struct structure *s, struct err *e);
 
     /* Sum over the rows of z (B,n), lambda included. */
     double (*value)(const struct structure *s, const float *z, size_t B);
@@ -111,6 +115,7 @@ struct structure_kind {
 
 struct structure {
     const struct structure_kind *kind;
+    size_t layer; /* index of its layer */
     struct space code, pooled;
     float lambda;
     void *own; /* kind's own, freed by fini */

@@ -29,6 +29,12 @@ def tensors(config, classes, rng, recurrent):
     """Random values by their names, in shapes that the config asks for."""
     out = {}
     m = int(np.prod(config["input"]["shape"]))
+    if {"op": "whiten"} in config["preprocess"]:
+        turn, _ = np.linalg.qr(rng.normal(0, 1, (m, m)))
+        sizes = rng.uniform(0.5, 2, m)
+        out["preprocess.mean"] = rng.normal(0.3, 0.1, m)
+        out["preprocess.whiten"] = turn.T * sizes @ turn
+        out["preprocess.unwhiten"] = turn.T / sizes @ turn
     for i, layer in enumerate(config["layers"]):
         n = layer["units"]
         own = {"encoder.weight": rng.normal(0, 1, (n, m)) / np.sqrt(m) * 2,

@@ -70,9 +70,12 @@ class Model:
         self.classes = json.loads(meta["classes"]) if "classes" in meta else []
         self.low, self.high = self.config["input"]["range"]
         self.shape = self.config["input"]["shape"]
-        ops = [step["op"] for step in self.config.get("preprocess", [])]
-        assert ops in ([], ["unit_norm"]), ops
-        self.unit_norm = bool(ops)
+        self.ops = [step["op"] for step in self.config.get("preprocess", [])]
+        assert set(self.ops) <= {"unit_norm", "whiten"}, self.ops
+        self.unit_norm = "unit_norm" in self.ops
+        self.mean, self.whiten, self.unwhiten = (
+            tensors.get("preprocess." + name)
+            for name in ("mean", "whiten", "unwhiten"))
         self.layers = [Layer(i, layer, tensors)
                        for i, layer in enumerate(self.config["layers"])]
         self.C = tensors.get("classifier.weight")
@@ -83,8 +86,20 @@ class Model:
     def prepare(self, x):
         """x (B,m) as the first layer sees it, and its scales (B,1)."""
         x = np.asarray(x, np.float64).reshape(len(x), -1)
-        scale = norms(x) if self.unit_norm else np.ones((len(x), 1))
-        return x / scale, scale
+        scale = np.ones((len(x), 1))
+        for op in self.ops:
+            if op == "whiten":
+                x = (x - self.mean) @ self.whiten.T
+            else:
+                scale = norms(x)
+                x = x / scale
+        return x, scale
+
+    def restore(self, x, scale):
+        """The way back from what the first layer sees."""
+        for op in reversed(self.ops):
+            x = x @ self.unwhiten.T + self.mean if op == "whiten" else x * scale
+        return x
 
     def traces(self, x, steps=None):
         """For each layer the codes after each step."""
@@ -101,26 +116,31 @@ class Model:
     def pool(self, x, layer=-1):
         return np.abs(self.encode(x, layer))
 
-    def decode(self, z, layer=-1, scale=1.0, trace=None):
-        """What codes z (B,n) of a layer draw. Pooled codes on the way scale
-        the units of the layer below, whose codes the trace has."""
+    def draw(self, z, layer=-1, trace=None):
+        """What codes z (B,n) of a layer draw, as the first layer sees it.
+        Pooled codes on the way scale the units of the layer below, whose codes
+        the trace has."""
         top = layer % len(self.layers)
         for i in range(top, -1, -1):
             z = z @ self.layers[i].D.T
             if i > 0 and self.layers[i - 1].pooled_up:
                 below = trace[i - 1][-1]
                 z = z * np.sign(below)
-        return z * scale
+        return z
+
+    def decode(self, z, layer=-1, scale=1.0):
+        """The same in the input's units."""
+        return self.restore(self.draw(z, layer), scale)
 
     def reconstruct(self, x, layer=-1):
         """x^ in the input's units (B,m), and ||x - x^|| / ||x|| (B)."""
         prepared, scale = self.prepare(x)
         trace = self.traces(x)
-        drawn = self.decode(trace[layer][-1], layer, 1.0, trace)
+        drawn = self.draw(trace[layer][-1], layer, trace)
         error = np.linalg.norm(prepared - drawn, axis=1)
         size = np.linalg.norm(prepared, axis=1)
         with np.errstate(invalid="ignore", divide="ignore"):
-            return drawn * scale, error / size
+            return self.restore(drawn, scale), error / size
 
     def probabilities(self, x):
         z = self.encode(x)

@@ -83,7 +83,9 @@ START_TEST(a_trace_ends_in_the_code)
     struct pass trace = encode(m, rows, ROWS, true);
     size_t size = ROWS * layer_units(model_top(m));
     const struct tape *tape = &trace.layers[top(m)].tape;
-    ck_assert_uint_eq(tape->steps, model_top(m)->encoder.steps);
+    ck_assert_uint_le(tape->steps, model_top(m)->encoder.steps);
+    if (model_top(m)->encoder.kind->backward)
+        ck_assert_uint_eq(tape->steps, model_top(m)->encoder.steps);
     near_all(tape->z + (tape->steps - 1) * size, last.layers[top(m)].z, size,
              0);
     model_free(m);

@@ -15,7 +15,7 @@
 
 static const char good[] =
     "{\"data\":\"mnist\",\"seed\":5,\"validation\":10,\"batch\":4,"
-    "\"classes\":[\"no\",\"yes\"],"
+    "\"classes\":[\"no\",\"yes\"],\"patches\":{\"count\":900},"
     "\"model\":{\"input\":{\"shape\":[2,3]},\"layers\":[" LAYER "],"
     "\"classifier\":{\"input\":\"code\"}},"
     "\"rates\":{\"weight\":0.5,\"encoder.weight\":0.25},"
@@ -45,6 +45,7 @@ START_TEST(every_member_is_read)
     ck_assert_uint_eq(r->seed, 5);
     ck_assert_uint_eq(r->validation_rows, 10);
     ck_assert_uint_eq(r->batch, 4);
+    ck_assert_uint_eq(r->patches, 900);
     ck_assert_uint_eq(r->n_classes, 2);
     ck_assert_str_eq(r->classes[1], "yes");
     ck_assert_uint_eq(r->input_rank, 2);
@@ -137,6 +138,11 @@ static const struct {
     {"\"batch\":4", "\"batch\":65537", "batch"},
     {"[\"no\",\"yes\"]", "[\"no\"]", "classes"},
     {"[\"no\",\"yes\"]", "[\"no\",1]", "classes[1]"},
+    {"\"count\":900", "\"count\":0", "patches.count"},
+    {"\"count\":900", "\"count\":10000001", "patches.count"},
+    {"\"count\":900", "", "patches.count: missing"},
+    {"\"count\":900", "\"counts\":900", "patches.counts"},
+    {"{\"count\":900}", "900", "patches: must be an object"},
     {"\"model\"", "\"modell\"", "modell"},
     {"\"shape\":[2,3]", "\"shape\":[2,0]", "input.shape[1]"},
     {"\"dense\"", "\"dens\"", "model: layers[0]"},

@@ -1,0 +1,204 @@
+"""Whether units that lie side by side are alike, on a torus, on a ring, or in
+one group: in what they draw (orientation) and in when they are on (energy).
+
+Every measure is held against the same units after random permutations of their
+places. On a torus: pinwheels, the points round which orientation turns once,
+held also against noise of the same period.
+"""
+import numpy as np
+
+from markdown import number, percent, table
+from orientation import difference, orientations
+
+PERMUTATIONS = 1000
+NOISES = 200
+
+
+# ---- who lies beside whom ----
+
+def torus_pairs(height, width):
+    """Each unit with the one to its right and the one below."""
+    unit = np.arange(height * width).reshape(height, width)
+    right, below = np.roll(unit, -1, axis=1), np.roll(unit, -1, axis=0)
+    pairs = np.stack([np.concatenate([unit.ravel(), unit.ravel()]),
+                      np.concatenate([right.ravel(), below.ravel()])], axis=1)
+    return pairs[pairs[:, 0] != pairs[:, 1]]
+
+
+def neighbours(model):
+    """Pairs (p, 2), the torus' (height, width) or None, and in words; None
+    where the structure has no neighbours."""
+    structure = model.structure
+    torus = structure.get("map", structure)
+    if "height" in torus and "width" in torus:
+        size = torus["height"], torus["width"]
+        return torus_pairs(*size), size, "neighbours on the %d x %d torus" % \
+            size
+    if structure.get("pattern") == "ring":
+        unit = np.arange(model.units)
+        return np.stack([unit, np.roll(unit, -1)], axis=1), None, \
+            "neighbours on the ring"
+    if "blocks" in structure or "lists" in structure:
+        groups = model.groups()
+        pairs = [np.stack(np.triu_indices(size, 1), axis=1)
+                 for size in groups.sizes]
+        pairs = np.concatenate([groups.members(g)[pairs[g]]
+                                for g in range(len(groups.sizes))])
+        return (pairs, None, "units of one group") if len(pairs) else None
+    return None
+
+
+# ---- likeness ----
+
+def against_permuted(value, n, rng):
+    """value(order) of the units as they are, and mean and deviation of it
+    over random orders."""
+    shuffled = [value(rng.permutation(n)) for _ in range(PERMUTATIONS)]
+    return value(np.arange(n)), np.mean(shuffled), np.std(shuffled)
+
+
+def orientation_difference(o, pairs, rng):
+    """Mean difference in degrees between paired units, weighted by both
+    selectivities; 45 for orientations that know nothing of each other."""
+    def value(order):
+        a, b = o[order[pairs[:, 0]]], o[order[pairs[:, 1]]]
+        weight = np.abs(a) * np.abs(b)
+        return (weight * difference(a, b)).sum() / max(weight.sum(), 1e-300)
+    return against_permuted(value, len(o), rng)
+
+
+def energy_correlation(z, pairs, rng):
+    """Mean correlation over rows of z^2 between paired units; units that are
+    never on count as 0."""
+    energy = np.asarray(z, float) ** 2
+    energy -= energy.mean(axis=0)
+    norms = np.linalg.norm(energy, axis=0)
+    energy /= np.where(norms > 0, norms, 1)
+    table_ = energy.T @ energy
+
+    def value(order):
+        return table_[order[pairs[:, 0]], order[pairs[:, 1]]].mean()
+    return against_permuted(value, z.shape[1], rng)
+
+
+# ---- pinwheels ----
+
+def windings(field):
+    """Turns of the angle of a complex field (H, W) on a torus round each 2 x 2
+    cell: +1 or -1 at a pinwheel. An edge counts once forth and once back, so
+    the sum is 0."""
+    right = np.angle(np.roll(field, -1, axis=1) * np.conj(field))
+    down = np.angle(np.roll(field, -1, axis=0) * np.conj(field))
+    loop = (right + np.roll(down, -1, axis=1)
+            - np.roll(right, -1, axis=0) - down)
+    return np.rint(loop / (2 * np.pi)).astype(int)
+
+
+def radius(shape):
+    """Of each Fourier component of an (H, W) field, in cycles a unit."""
+    return np.hypot(np.fft.fftfreq(shape[0])[:, None],
+                    np.fft.fftfreq(shape[1])[None, :])
+
+
+def spectrum_period(field):
+    """The period in units where the mean power over a ring of wave vectors is
+    largest (centroid of that ring and its two neighbours), and how many times
+    the mean power that is."""
+    phase = np.exp(1j * np.angle(field))
+    power = np.abs(np.fft.fft2(phase)) ** 2
+    power[0, 0] = 0
+    step = 1 / max(field.shape)
+    ring = np.rint(radius(field.shape) / step).astype(int)
+    count = np.bincount(ring.ravel())
+    mean = np.bincount(ring.ravel(), power.ravel()) / np.maximum(count, 1)
+    mean[0] = 0
+    peak = int(np.argmax(mean[:int(0.5 / step) + 1]))
+    near = np.arange(max(1, peak - 1), min(peak + 2, len(mean)))
+    frequency = (near * mean[near]).sum() / max(mean[near].sum(), 1e-300)
+    return 1 / (frequency * step), mean[peak] * (power.size - 1) / power.sum()
+
+
+def noise(shape, period, rng):
+    """Complex noise filtered to a band (Gaussian, deviation a quarter of the
+    frequency) about the period."""
+    white = rng.normal(size=shape) + 1j * rng.normal(size=shape)
+    band = np.exp(-((radius(shape) * period - 1) / 0.25) ** 2 / 2)
+    return np.fft.ifft2(np.fft.fft2(white) * band)
+
+
+def pinwheels(o, shape, rng):
+    """What is told of a map: counts, their sum, period, and counts of
+    permuted units and of noise as (mean, deviation)."""
+    field = o.reshape(shape)
+    turn = windings(field)
+    period, contrast = spectrum_period(field)
+
+    def count(f):
+        return np.abs(windings(f)).sum()
+    permuted = [count(rng.permutation(o).reshape(shape))
+                for _ in range(PERMUTATIONS)]
+    noises = [count(noise(shape, period, rng)) for _ in range(NOISES)]
+    return {"positive": int((turn > 0).sum()),
+            "negative": int((turn < 0).sum()), "sum": int(turn.sum()),
+            "period": period, "contrast": contrast,
+            "permuted": (np.mean(permuted), np.std(permuted)),
+            "noise": (np.mean(noises), np.std(noises))}
+
+
+# ---- the section ----
+
+def line(words, found, unit=""):
+    value, mean, deviation = found
+    z = (value - mean) / deviation if deviation > 0 else np.nan
+    return [words, number(value) + unit,
+            "%s ± %s%s" % (number(mean), number(deviation, 2), unit),
+            number(z)]
+
+
+def measure(run):
+    model = run.model
+    found = neighbours(model)
+    if found is None:
+        return None
+    pairs, shape, words = found
+    rng = np.random.default_rng(run.seed)
+    rows = [line("correlation of energy z²",
+                 energy_correlation(run.codes(), pairs, rng))]
+    text = ["### Neighbours", ""]
+    if model.has_pictures():
+        o = orientations(model.atoms())
+        told = orientation_difference(o, pairs, rng)
+        rows.append(line("difference of orientation", told, "°"))
+        text.append(
+            "Orientations differ by %s of the 45° of chance (weighted by "
+            "selectivity, whose mean is %s)."
+            % (percent(told[0] / 45), number(np.abs(o).mean())))
+        if shape:
+            text.append(told_pinwheels(pinwheels(o, shape, rng), shape))
+    text[1] = "%s, %d pairs, beside %d random permutations of the places.\n" \
+        "\n%s" % (words[0].upper() + words[1:], len(pairs), PERMUTATIONS,
+                  table(["mean over pairs", "as trained",
+                         "permuted (± deviation)", "z-score"], rows))
+    return "\n\n".join(text)
+
+
+def told_pinwheels(p, shape):
+    area = shape[0] * shape[1]
+    n = p["positive"] + p["negative"]
+
+    def row(words, count, deviation=None):
+        return [words, number(count) if deviation is None else
+                "%s ± %s" % (number(count), number(deviation, 2)),
+                number(count * p["period"] ** 2 / area)]
+    return (
+        "Pinwheels are 2 x 2 cells round which orientation turns once: %d "
+        "turn one way, %d the other (sum %d; on a torus it must be 0). The "
+        "map's period is %s units (%s times the mean power), so it holds %s x "
+        "%s periods.\n\n%s" % (
+            p["positive"], p["negative"], p["sum"], number(p["period"]),
+            number(p["contrast"]), number(shape[1] / p["period"], 2),
+            number(shape[0] / p["period"], 2),
+            table(["", "pinwheels", "per period²"],
+                  [row("as trained", n),
+                   row("units permuted", *p["permuted"]),
+                   row("noise of the same period", *p["noise"])])))

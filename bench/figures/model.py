@@ -1,0 +1,161 @@
+"""A trained model as a judge from outside sees it: its file, read by the
+public safetensors package, and what the real binary answers.
+
+The sums here are in double precision and share no code with the program.
+"""
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from safetensors import safe_open
+from safetensors.numpy import save_file
+
+from groups import Groups
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def binary():
+    return (ROOT / os.environ.get("SPARSED", "build/sparsed")).resolve()
+
+
+def sparsed(*arguments, check=True):
+    """Runs the binary; its failure is the end, in its own words."""
+    done = subprocess.run([binary(), *map(str, arguments)], text=True,
+                          capture_output=True, check=False)
+    if check and done.returncode != 0:
+        sys.exit("sparsed %s: %s" % (arguments[0], done.stderr.strip()))
+    return done
+
+
+class Model:
+    """The model of a file, a version folder or a model folder."""
+
+    def __init__(self, path):
+        told = json.loads(sparsed("inspect", path, "--json").stdout)
+        self.path = Path(told["path"])
+        self.config, self.metrics = told["config"], told["metrics"] or {}
+        with safe_open(self.path, "np") as file:
+            self.metadata = file.metadata()
+            self.tensors = {name: file.get_tensor(name)
+                            for name in file.keys()}
+        self.shape = tuple(self.config["input"]["shape"])
+        self.low, self.high = self.config["input"].get("range", (0, 1))
+        self.top = len(self.config["layers"]) - 1
+        self.layer = self.config["layers"][self.top]
+        self.units = self.layer["units"]
+        self.encoder = self.layer["encoder"]
+        self.structure = self.layer["structure"]
+
+    def own(self, name):
+        """A tensor of the top layer in doubles, or None."""
+        tensor = self.tensors.get("layers.%d.%s" % (self.top, name))
+        return None if tensor is None else tensor.astype(float)
+
+    def groups(self):
+        """The groups that the file shows, or None."""
+        starts = self.own("structure.groups.indptr")
+        if starts is None:
+            return None
+        return Groups(starts.astype(int),
+                      self.own("structure.groups.indices").astype(int),
+                      self.own("structure.groups.weights"), self.units)
+
+    def is_nonnegative(self):
+        return bool(self.encoder.get("nonnegative"))
+
+    # ---- spaces ----
+
+    def preprocess(self, x):
+        """x (n, inputs) in the space of the codes."""
+        x = np.array(x, float).reshape(len(x), -1)
+        for step in self.config.get("preprocess", []):
+            if step["op"] == "unit_norm":
+                norms = np.linalg.norm(x, axis=1, keepdims=True)
+                x = x / np.maximum(norms, 1e-12)
+            elif step["op"] == "whiten":
+                whiten = self.tensors["preprocess.whiten"].astype(float)
+                x = (x - self.tensors["preprocess.mean"]) @ whiten.T
+            else:
+                sys.exit("figures: no sums for preprocess %r" % step["op"])
+        return x
+
+    def seen(self, x):
+        """What the top layer sees of inputs x: (n, its inputs)."""
+        if self.top == 0:
+            return self.preprocess(x)
+        below = self.config["layers"][self.top - 1]
+        what = "groups" if below.get("up") == "pooled" else "codes"
+        return self.encode(x, what, self.top - 1)[what].astype(float)
+
+    def is_dense(self):
+        """Whether each layer is a plain matrix."""
+        return all(layer["operator"] == "dense"
+                   for layer in self.config["layers"])
+
+    def has_pictures(self):
+        """Whether atoms are pictures of one channel that can be drawn by
+        plain matrices: no pools on the way."""
+        below = self.config["layers"][:self.top]
+        return (self.is_dense() and len(self.shape) >= 2
+                and int(np.prod(self.shape[:-2])) == 1
+                and min(self.shape[-2:]) >= 3
+                and all("layers.%d.decoder.weight" % i in self.tensors
+                        for i in range(self.top + 1))
+                and all(layer.get("up") != "pooled" for layer in below))
+
+    def atoms(self):
+        """What one unit draws, in the input's own space: (n, H, W)."""
+        drawn = self.own("decoder.weight")
+        for i in reversed(range(self.top)):
+            below = self.tensors["layers.%d.decoder.weight" % i]
+            drawn = below.astype(float) @ drawn
+        if "preprocess.unwhiten" in self.tensors:
+            drawn = self.tensors["preprocess.unwhiten"].astype(float) @ drawn
+        return drawn.T.reshape(self.units, *self.shape[-2:])
+
+    # ---- the binary ----
+
+    def encode(self, x, what="codes,groups", layer=None):
+        """Arrays by name, (n, ...) each."""
+        with tempfile.TemporaryDirectory() as folder:
+            rows, out = Path(folder) / "x.npy", Path(folder) / "out.npz"
+            np.save(rows, np.asarray(x, np.float32))
+            sparsed("encode", self.path, "--data", rows, "--out", out,
+                    "--what", what,
+                    "--layer", self.top if layer is None else layer)
+            with np.load(out) as arrays:
+                return {name: arrays[name] for name in arrays.files}
+
+    def eval(self, x, labels=None):
+        """What `sparsed eval` says of these rows."""
+        with tempfile.TemporaryDirectory() as folder:
+            rows = Path(folder) / "x.npz"
+            extra = {} if labels is None else {"y": labels}
+            np.savez(rows, x=np.asarray(x, np.float32), **extra)
+            return json.loads(sparsed("eval", self.path, "--data", rows,
+                                      "--json").stdout)
+
+    def changed(self, folder, encoder=None, tensors=None):
+        """A copy in `folder` with other settings of the top encoder, or other
+        tensors of the top layer."""
+        config = json.loads(json.dumps(self.config))
+        config["layers"][self.top]["encoder"].update(encoder or {})
+        values = {"layers.%d.%s" % (self.top, name):
+                  np.ascontiguousarray(value, np.float32)
+                  for name, value in (tensors or {}).items()}
+        path = Path(folder) / "model.safetensors"
+        save_file({**self.tensors, **values}, path,
+                  {**self.metadata, "config": json.dumps(config)})
+        return Model(path)
+
+    def copy_as_repository(self, folder):
+        """folder/model/1/model.safetensors, as `sparsed serve` wants it."""
+        (Path(folder) / "model" / "1").mkdir(parents=True)
+        shutil.copy(self.path,
+                    Path(folder) / "model" / "1" / "model.safetensors")

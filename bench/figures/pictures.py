@@ -1,0 +1,35 @@
+"""Pictures for a card, small ones: atoms.png, and orientation.png where units
+lie on a map."""
+import sys
+
+import maps
+from model import sparsed
+
+MOST_BYTES = 300_000
+ZOOMS = 4, 3, 2, 1
+
+
+def render(model, path, *view):
+    """Whether it was drawn: at the largest zoom that stays small."""
+    for zoom in ZOOMS:
+        done = sparsed("render", model.path, "--out", path, "--zoom", zoom,
+                       *view, check=False)
+        if done.returncode != 0:
+            print("figures: no %s: %s" % (path.name, done.stderr.strip()),
+                  file=sys.stderr)
+            return False
+        if path.stat().st_size <= MOST_BYTES:
+            break
+    return True
+
+
+def draw(model, folder):
+    """Writes them into the folder; the lines that show them."""
+    out = []
+    if render(model, folder / "atoms.png"):
+        out.append("![What each unit draws](atoms.png)")
+    found = maps.neighbours(model)
+    if found and found[1] and model.has_pictures() and render(
+            model, folder / "orientation.png", "--view", "orientation"):
+        out.append("![Preferred orientation of each unit](orientation.png)")
+    return "\n\n".join(out)

@@ -1,0 +1,203 @@
+/* Settings, the step's bound, and what the methods share. */
+#include "lib/model/solver_parts.h"
+
+#include "lib/base/mem.h"
+#include "lib/base/rng.h"
+#include "lib/math/kernels.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+static const char *const method_names[] = {
+    [SOLVER_ISTA] = "ista",
+    [SOLVER_FISTA] = "fista",
+    [SOLVER_DESCENT] = "descent",
+};
+enum { METHODS = sizeof method_names / sizeof method_names[0] };
+
+const char *const solver_settings[] = {"method", "steps", "tolerance",
+                                       "nonnegative", NULL};
+
+/* ---- settings ---- */
+
+static enum err_code find_method(enum solver_method *method, const char *name,
+                                 const char *where, struct err *e)
+{
+    for (size_t i = 0; i < METHODS; i++)
+        if (strcmp(method_names[i], name) == 0) {
+            *method = (enum solver_method)i;
+            return ERR_OK;
+        }
+    return err_set(e, ERR_INVALID,
+                   "%s.method: there is no \"%s\"; there are: %s, %s, %s",
+                   where, name, method_names[SOLVER_ISTA],
+                   method_names[SOLVER_FISTA], method_names[SOLVER_DESCENT]);
+}
+
+static enum err_code check_method(enum solver_method method, const char *where,
+                                  const struct operator_kind *op,
+                                  const struct structure_kind *structure,
+                                  struct err *e)
+{
+    const char *name = method_names[method];
+    if (method != SOLVER_DESCENT && !structure->prox)
+        return err_set(e, ERR_INVALID,
+                       "%s.method: \"%s\" needs a proximal step, which "
+                       "structure \"%s\" does not give: use \"%s\"",
+                       where, name, structure->name,
+                       method_names[SOLVER_DESCENT]);
+    if (method == SOLVER_DESCENT && !structure->threshold)
+        return err_set(e, ERR_INVALID,
+                       "%s.method: \"%s\" needs a threshold for one unit at a "
+                       "time, which structure \"%s\" does not give: use \"%s\"",
+                       where, name, structure->name,
+                       method_names[SOLVER_FISTA]);
+    if (method == SOLVER_DESCENT && !op->columns)
+        return err_set(e, ERR_INVALID,
+                       "%s.method: \"%s\" needs one atom at a time, which "
+                       "operator \"%s\" does not give",
+                       where, name, op->name);
+    return ERR_OK;
+}
+
+enum err_code solver_configure(struct solver *s, const struct json *j,
+                               const char *where,
+                               const struct operator_kind *op,
+                               const struct structure_kind *structure,
+                               struct err *e)
+{
+    const char *name = NULL;
+    double tolerance = 1e-4;
+    *s = (struct solver){
+        .method = structure->prox ? SOLVER_FISTA : SOLVER_DESCENT,
+        .steps = 200,
+    };
+    if (json_get_text(j, where, "method", &name, e) ||
+        json_get_size(j, where, "steps", 1, ENCODER_MAX_STEPS, &s->steps, e) ||
+        json_get_number(j, where, "tolerance", 0, 1, &tolerance, e) ||
+        json_get_bool(j, where, "nonnegative", &s->nonnegative, e) ||
+        (name && find_method(&s->method, name, where, e)))
+        return e->code;
+    s->tolerance = (float)tolerance;
+    return check_method(s->method, where, op, structure, e);
+}
+
+/* ---- the step's bound ---- */
+
+/* The quotient |D v|^2/|v|^2 rises towards lambda_max from below. It may stop
+ * short by some percent where many eigenvalues lie close together; rows that
+ * find so make their L larger. */
+enum { POWER_STEPS = 64 };
+static const double power_still = 1e-4, power_margin = 1.02;
+
+float solver_step_bound(const struct solver *s, const struct layer *l,
+                        struct arena *scratch)
+{
+    const struct operator *dec = &l->dec;
+    size_t n = layer_units(l), m = layer_inputs(l);
+    struct rng rng = rng_make(1, "power", 0);
+    double largest = 0;
+    if (s->method == SOLVER_DESCENT)
+        return 0;
+    struct arena_mark mark = arena_mark(scratch);
+    float *v = arena_take(scratch, n, sizeof *v);
+    float *drawn = arena_take(scratch, m, sizeof *drawn);
+    for (size_t i = 0; i < n; i++)
+        v[i] = rng_uniform(&rng, -1, 1);
+    for (int k = 0; k < POWER_STEPS; k++) {
+        double before = largest, size = vec_norm(v, n);
+        if (!(size > 0))
+            break;
+        vec_scale(v, (float)(1 / size), n);
+        dec->kind->apply(dec, drawn, v, 1, scratch);
+        largest = vec_dot(drawn, drawn, m);
+        if (!(largest - before > power_still * largest))
+            break;
+        memset(v, 0, n * sizeof *v);
+        dec->kind->adjoint(dec, v, drawn, 1, scratch);
+    }
+    arena_rewind(scratch, mark);
+    /* With D = 0 every step is as good as another. */
+    float L = (float)(power_margin * largest);
+    return L < FLT_MIN ? 1.0f : L;
+}
+
+/* ---- running ---- */
+
+void solve_store(const struct solve *p, size_t row, size_t t, const float *z,
+                 bool last)
+{
+    size_t slice = p->tape->keep ? t * p->B : 0;
+    if (last)
+        p->taken[row] = (uint32_t)t + 1;
+    if (last || p->tape->keep)
+        memcpy(p->tape->z + (slice + row) * p->n, z, p->n * sizeof *z);
+}
+
+KERNEL_CLONES
+void solve_residual(float *restrict r, const float *restrict x,
+                    const float *restrict drawn, const float *restrict known,
+                    float factor, size_t m)
+{
+    for (size_t i = 0; i < m; i++)
+        r[i] = factor * (x[i] - drawn[i]);
+    for (size_t i = 0; known && i < m; i++)
+        r[i] = known[i] != 0.0f ? r[i] : 0.0f;
+}
+
+void solve_give_up(float *z, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        z[i] = NAN;
+}
+
+/* Rows that finished before the last one repeat their code. */
+static void fill_tape(const struct solve *p)
+{
+    size_t most = 1, n = p->n, B = p->B;
+    for (size_t b = 0; b < B; b++)
+        most = p->taken[b] > most ? p->taken[b] : most;
+    p->tape->steps = most;
+    if (!p->tape->keep)
+        return;
+    for (size_t b = 0; b < B; b++)
+        for (size_t t = p->taken[b]; t < most; t++)
+            memcpy(p->tape->z + (t * B + b) * n,
+                   p->tape->z + ((t - 1) * B + b) * n, n * sizeof *p->tape->z);
+}
+
+void solver_run(const struct solver *s, const struct layer *l, float L,
+                struct tape *tape, const float *x, size_t B,
+                struct arena *scratch)
+{
+    struct arena_mark mark = arena_mark(scratch);
+    struct solve p = {
+        .s = s,
+        .l = l,
+        .tape = tape,
+        .x = x,
+        .B = B,
+        .m = layer_inputs(l),
+        .n = layer_units(l),
+        .L = L > 0 ? L : solver_step_bound(s, l, scratch),
+        .taken = arena_take(scratch, B, sizeof *p.taken),
+        .scratch = scratch,
+    };
+    if (s->method == SOLVER_DESCENT)
+        solve_descent(&p);
+    else
+        solve_prox(&p);
+    fill_tape(&p);
+    arena_rewind(scratch, mark);
+}
+
+size_t solver_scratch_bytes(const struct solver *s, const struct layer *l,
+                            size_t B)
+{
+    size_t own = B * sizeof(uint32_t) +
+                 (layer_units(l) + layer_inputs(l)) * sizeof(float) +
+                 4 * MEM_ALIGN;
+    return own + (s->method == SOLVER_DESCENT ? solve_descent_bytes(l)
+                                              : solve_prox_bytes(l, B));
+}
