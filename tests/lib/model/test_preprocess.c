@@ -167,7 +167,7 @@ START_TEST(undo_is_the_way_back)
     near_all(x, rows, ROWS * INPUTS, 1e-4);
     ck_assert(preprocess_mixes(&m->preprocess));
     ck_assert(preprocess_scales(&m->preprocess) == (_i > 0));
-    ck_assert(!model_restores(m));
+    ck_assert_uint_eq(model_check_restores(m, &e), ERR_CONFLICT);
     model_free(m);
 }
 END_TEST
