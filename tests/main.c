@@ -10,6 +10,11 @@
     X(err) X(mem) X(arena) X(buf) X(utf8) X(clock) X(rng)                     \
     X(json_check) X(json_scan) X(json) X(file) X(lock) X(queue) X(team)       \
     X(log)                                                                    \
+    X(math) X(eigen)                                                          \
+    X(safetensors) X(npy) X(idx) X(npz) X(csv) X(image) X(canvas) X(dataset) X(photographs)\
+    X(hierarchy)                                                              \
+    X(axes) X(preprocess) X(solver) X(iterative) X(model) X(emit) X(orientation) X(render)\
+    X(gradients) X(predict) X(optimiser) X(recipe) X(measure) X(rows) X(trainer)\
     X(math)                                                                   \
     X(safetensors) X(npy) X(idx) X(npz) X(csv) X(image) X(dataset)            \
     X(hierarchy) X(lateral)                                                   \
