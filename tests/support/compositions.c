@@ -16,7 +16,7 @@ static const struct {
 } settings[] = {
     {"dense", ",\"units\":8"},
     {"recurrent", ",\"steps\":3"},
-    {"iterative", ",\"steps\":1000,\"tolerance\":1e-7"},
+    {"iterative", ",\"steps\":1000,\"tolerance\":1e-6"},
     {"l1", ",\"lambda\":0.05"},
 };
 
