@@ -20,7 +20,8 @@
     X(trainer) X(pruning)                                                     \
     X(repository) X(registry) X(executor)                                     \
     X(tensor_json) X(routes) X(problem) X(infer)                              \
-    X(infer_options) X(infer_formats) X(mask) X(models)
+    X(infer_options) X(infer_formats) X(mask) X(models)                       \
+    X(lateral_codes)
 /* clang-format on */
 
 #define X(name) Suite *suite_##name(void);

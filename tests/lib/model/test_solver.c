@@ -106,6 +106,17 @@ START_TEST(all_methods_agree)
 }
 END_TEST
 
+/* Below rounding the units that are on never stand quite still; the others
+ * must be asked all the same. */
+START_TEST(a_tolerance_out_of_reach_still_gives_the_best_code)
+{
+    const struct solver descent = {SOLVER_DESCENT, 5000, 1e-10f, false};
+    struct coding p = coding_random(4 * ROWS, &memory);
+    check_best(&p, &descent, solve(&p, &descent, 0, NULL, false).z, NULL);
+    model_free(p.model);
+}
+END_TEST
+
 START_TEST(momentum_saves_steps)
 {
     struct coding p = coding_digits(DIGITS, ROWS, &memory);
@@ -448,6 +459,7 @@ Suite *suite_solver(void)
     tcase_add_checked_fixture(way, setup, teardown);
     tcase_set_timeout(way, 60);
     tcase_add_test(way, all_methods_agree);
+    tcase_add_test(way, a_tolerance_out_of_reach_still_gives_the_best_code);
     tcase_add_test(way, momentum_saves_steps);
     tcase_add_test(way, one_unit_is_at_its_best_after_one_sweep);
     tcase_add_loop_test(way, the_energy_never_rises, 0, 2);
