@@ -52,8 +52,8 @@ export const infer = (model, text) =>
 const readNpy = (buffer) => new Float32Array(
   buffer.slice(10 + new DataView(buffer).getUint16(8, true)));
 
-/* What each unit draws alone. A version never changes, so each of its atoms
- * is asked for once; null while it is on its way. */
+/* What each unit adds to what the empty code draws. A version never changes,
+ * so each of its atoms is asked for once; null while it is on its way. */
 const atoms = new Map();
 const keyOf = ({ model, version }, unit) => `${model}/${version}/${unit}`;
 
@@ -66,12 +66,15 @@ export async function fetchAtoms(reply, units) {
   missing.forEach((unit) => atoms.set(keyOf(reply, unit), null));
   try {
     const codes = missing.map((unit) => ({ indices: [unit], values: [1] }));
+    codes.push({ indices: [], values: [] });
     const all = readNpy(await post(
       `v1/models/${reply.model}/versions/${reply.version}/decode`,
       JSON.stringify({ codes }), "application/x-npy", "arrayBuffer"));
-    const size = all.length / missing.length;
+    const size = all.length / codes.length;
+    const empty = all.subarray(missing.length * size);
     missing.forEach((unit, i) => atoms.set(
-      keyOf(reply, unit), all.subarray(i * size, (i + 1) * size)));
+      keyOf(reply, unit),
+      all.slice(i * size, (i + 1) * size).map((v, k) => v - empty[k])));
   } catch { /* the next reply asks again */
     missing.forEach((unit) => atoms.delete(keyOf(reply, unit)));
   }

@@ -206,7 +206,7 @@ async function play() {
   $("play").textContent = "Stop";
   for (let step = 1; step <= state.trace.length; step++) {
     goTo(step);
-    await pause(350);
+    await pause(Math.min(350, 6000 / state.trace.length));
     if (mine !== playing)
       return;
   }

@@ -139,8 +139,7 @@ static enum err_code check_model(struct recipe *r, struct err *e)
     if (!code)
         code = recipe_set_policies(r, &m->params, e);
     if (!code)
-        code =
-            recipe_read_phases(r, json_get(r->json, "phases"), &m->params, e);
+        code = recipe_read_phases(r, json_get(r->json, "phases"), m, e);
     model_free(m);
     return code;
 }
