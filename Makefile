@@ -191,6 +191,7 @@ test-cli: $(BIN) build/venv/ready ## every command, runs killed and resumed, for
 	SPARSED=$(BIN) build/venv/bin/python tests/cli/test_commands.py
 	SPARSED=$(BIN) build/venv/bin/python tests/cli/test_train.py
 	build/venv/bin/python tests/interop/test_formats.py
+	SPARSED=$(BIN) build/venv/bin/python tests/interop/test_spams.py
 	SPARSED=$(BIN) build/venv/bin/python tests/interop/test_figures.py
 	build/venv/bin/python tests/interop/test_figures_maps.py
 
