@@ -67,13 +67,23 @@ static void draw_row(const struct model *m, struct image *image, size_t top,
         }
 }
 
-static float largest_size(const float *x, size_t n)
+/* The grey in the middle is zero. Whitening's way back makes slow waves large,
+ * so that atoms have levels of their own behind which their shape is lost:
+ * there it is the atom's mean. */
+static void draw_atom(const struct sheet *s, size_t top, size_t left,
+                      const float *atom)
 {
-    float top = 0;
+    size_t n = model_inputs(s->m);
+    float level = 0, most = 0;
+    if (preprocess_mixes(&s->m->preprocess))
+        for (size_t i = 0; i < n; i++)
+            level += atom[i] / (float)n;
     for (size_t i = 0; i < n; i++)
-        if (fabsf(x[i]) > top)
-            top = fabsf(x[i]);
-    return top > 0 ? top : 1.0f;
+        most = fmaxf(most, fabsf(atom[i] - level));
+    if (most == 0.0f)
+        most = 1;
+    draw_row(s->m, s->image, top, left, s->zoom, atom, level - most,
+             level + most);
 }
 
 static double smaller_step(const struct sheet *s)
@@ -135,12 +145,10 @@ static void draw_tile(const struct sheet *s, enum render_view view, size_t unit,
     struct layout_place p = s->layout.places[unit];
     size_t top = (size_t)(p.y * (float)s->step_y) + 1;
     size_t left = (size_t)(p.x * (float)s->step_x) + 1;
-    if (view == RENDER_ORIENTATION) {
+    if (view == RENDER_ORIENTATION)
         draw_orientation(s, top, left, atom);
-        return;
-    }
-    float most = largest_size(atom, model_inputs(s->m));
-    draw_row(s->m, s->image, top, left, s->zoom, atom, -most, most);
+    else
+        draw_atom(s, top, left, atom);
 }
 
 static enum err_code draw_tiles(const struct sheet *s, enum render_view view,
