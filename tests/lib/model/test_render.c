@@ -149,6 +149,7 @@ START_TEST(tiles_lie_where_the_layout_says)
     ck_assert_uint_eq(image.height, (size_t)ceil(2.5 * STEP) + 1);
     ck_assert_int_eq(*at(20, 5), 255);
     ck_assert_int_eq(*at(20, 35), 0);
+    ck_assert_int_eq(*at(0, image.height - 1), *at(image.width - 1, 0));
     ck_assert_int_eq(*at(2.5 * STEP + 5, 20), 255);
     ck_assert_int_eq(*at(2.5 * STEP + 35, 20), 0);
     ck_assert_int_eq(*at(1.25 * STEP + 20, 1.5 * STEP + 20), 255);
