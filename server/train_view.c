@@ -164,6 +164,7 @@ static struct json *epoch_json(const struct train_progress *p)
              sums->labelled ? json_new_number(sums->classification /
                                               (double)sums->labelled)
                             : json_new_null());
+    json_set(loss, "predict", json_new_number(sums->predict / rows));
     json_set(j, "loss", loss);
     json_set(j, "active_units", json_new_number(sums->active / rows));
     json_set(j, "validation",

@@ -82,8 +82,8 @@ def measure(run):
 
 
 def coactivation(z, S):
-    """Mean over rows of |z|' S |z| / |z|_2^2, at the same weight of S for any
-    S of the same sum."""
+    """Mean over rows of |z|' S |z| / |z|_2^2, which the size of a code does not
+    change."""
     size = np.abs(np.asarray(z, float))
     square = np.maximum((size ** 2).sum(axis=1), 1e-300)
     return (((size @ S) * size).sum(axis=1) / square).mean()
@@ -100,17 +100,21 @@ def learning(model, x, S):
     z = model.encode(x, "codes")["codes"]
     rows = []
     for name, code in (("its start", z_start), ("the learned S", z)):
-        both, _ = together(code)
+        both, alone = together(code)
         rows.append([name, number((code != 0).sum(axis=1).mean()),
-                     percent(both.mean(), 3), number(coactivation(code, S)),
+                     percent(both.mean(), 3),
+                     number(both.sum() / max(alone.sum(), 1e-300)),
+                     number(coactivation(code, S)),
                      number(coactivation(code, start))])
+    alike = np.corrcoef(upper(S), upper(start))[0, 1] \
+        if np.ptp(upper(start)) and np.ptp(upper(S)) else None
     return (
-        "Learned: abs(S - start) / abs(start) is %s (Frobenius), correlation "
-        "of the entries off the diagonal %s. Codes found with one or the "
-        "other (%d rows); weighted co-activation is abs(z)'S abs(z) / "
-        "abs(z)²:\n\n%s" % (
+        "Learned: abs(S - start) / abs(start) is %s (Frobenius)%s. Codes "
+        "found with one or the other (%d rows); weighted co-activation is "
+        "abs(z)'S abs(z) / abs(z)²:\n\n%s" % (
             number(np.linalg.norm(S - start) / np.linalg.norm(start)),
-            number(np.corrcoef(upper(S), upper(start))[0, 1]
-                   if np.ptp(upper(start)) else np.nan), len(x),
+            "" if alike is None else
+            ", the correlation of their entries %s" % number(alike), len(x),
             table(["codes found with", "active units", "pairs both on",
-                   "weighted by learned S", "weighted by start"], rows)))
+                   "to independent", "weighted by learned S",
+                   "weighted by start"], rows)))

@@ -151,7 +151,7 @@ def line(words, found, unit=""):
     value, mean, deviation = found
     z = (value - mean) / deviation if deviation > 0 else np.nan
     return [words, number(value) + unit,
-            "%s ± %s%s" % (number(mean), number(deviation, 2), unit),
+            "%s%s ± %s%s" % (number(mean), unit, number(deviation, 2), unit),
             number(z)]
 
 

@@ -26,6 +26,8 @@ def binary():
 
 def sparsed(*arguments, check=True):
     """Runs the binary; its failure is the end, in its own words."""
+    if not binary().exists():
+        sys.exit("figures: %s is not there; `make` builds it" % binary())
     done = subprocess.run([binary(), *map(str, arguments)], text=True,
                           capture_output=True, check=False)
     if check and done.returncode != 0:

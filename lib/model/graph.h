@@ -8,6 +8,8 @@
 #ifndef SPARSED_MODEL_GRAPH_H
 #define SPARSED_MODEL_GRAPH_H
 
+#include "lib/base/arena.h"
+
 #include <stddef.h>
 
 #define GRAPH_NONE (-1) /* no value: no second input, or memory is out */
@@ -21,6 +23,7 @@ enum graph_op {
     GRAPH_MAX,
     GRAPH_ABS, /* from here on of one input */
     GRAPH_SIGN,
+    GRAPH_SQRT,
     GRAPH_TANH,
     GRAPH_NORM,   /* of each row, (B,1) */
     GRAPH_SOFTMAX /* of each row */
@@ -34,6 +37,9 @@ struct graph {
     int (*constant)(struct graph *g, const char *name, const float *data,
                     size_t rank, const size_t *dims);
     int (*apply)(struct graph *g, enum graph_op op, int a, int b);
+    /* For constants that a model holds in another form; lives as long as the
+     * graph. */
+    struct arena *memory;
 };
 
 /* max(||a||, 1e-12) of each row, (B,1): what normalising divides by. */

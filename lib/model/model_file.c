@@ -8,15 +8,20 @@
 #include "lib/base/mem.h"
 #include "lib/data/safetensors.h"
 #include "lib/math/kernels.h"
+#include "lib/model/structure/pools.h"
 
 #include <dirent.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #define FORMAT "sparsed"
 #define MAX_VERSION_DIGITS 18
 #define MAX_META_BYTES ((size_t)8 << 20)
+
+/* Weights of groups are made anew from the config, perhaps by another exp(). */
+static const float group_rounding = 1e-5f;
 
 /* ---- reading ---- */
 
@@ -142,13 +147,82 @@ static enum err_code read_params(const struct safetensors *file,
     return ERR_OK;
 }
 
+/* ---- groups: not parameters, but shown in the file ---- */
+
+enum { GROUP_TENSORS = 3 };
+
+struct group_tensors {
+    char names[GROUP_TENSORS][64];
+    struct st_tensor tensors[GROUP_TENSORS];
+};
+
+/* The tensors that show the layer's groups; false if it has none. */
+static bool show_groups(const struct layer *l, struct group_tensors *out)
+{
+    static const char *const parts[GROUP_TENSORS] = {"indptr", "indices",
+                                                     "weights"};
+    const struct structure *s = &l->structure;
+    if (!s->kind->pools)
+        return false;
+    const struct pools *p = s->kind->pools(s);
+    size_t entries = pools_entries(p);
+    const struct st_tensor tensors[GROUP_TENSORS] = {
+        {.type = ST_I64, .rank = 1, .shape = {p->n + 1}, .data = p->indptr},
+        {.type = ST_I64, .rank = 1, .shape = {entries}, .data = p->indices},
+        {.type = ST_F32, .rank = 1, .shape = {entries}, .data = p->weights},
+    };
+    for (size_t i = 0; i < GROUP_TENSORS; i++) {
+        snprintf(out->names[i], sizeof out->names[i],
+                 "layers.%zu.structure.groups.%s", l->index, parts[i]);
+        out->tensors[i] = tensors[i];
+        out->tensors[i].name = out->names[i];
+    }
+    return true;
+}
+
+static bool same_weights(const float *a, const float *b, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!(fabsf(a[i] - b[i]) <= group_rounding * fabsf(a[i])))
+            return false;
+    return true;
+}
+
+/* The file must show the groups that its config makes. */
+static enum err_code check_groups(const struct safetensors *file,
+                                  const struct layer *l, struct err *e)
+{
+    struct group_tensors want;
+    if (!show_groups(l, &want))
+        return ERR_OK;
+    for (size_t i = 0; i < GROUP_TENSORS; i++) {
+        const struct st_tensor *w = &want.tensors[i];
+        const struct st_tensor *have = safetensors_find(file, w->name);
+        if (!have)
+            return err_set(e, ERR_CORRUPT, "tensor %s is missing", w->name);
+        bool same = have->type == w->type && have->rank == 1 &&
+                    have->shape[0] == w->shape[0];
+        if (same && w->type == ST_F32)
+            same = same_weights(w->data, have->data, w->shape[0]);
+        else if (same)
+            same = memcmp(w->data, have->data, have->bytes) == 0;
+        if (!same)
+            return err_set(e, ERR_CORRUPT,
+                           "tensor %s is not what the config says", w->name);
+    }
+    return ERR_OK;
+}
+
 struct model *model_load(const char *path, struct err *e)
 {
     struct safetensors *file = safetensors_open(path, e);
     if (!file)
         return NULL;
     struct model *m = read_composition(file, e);
-    if (m && read_params(file, m, e)) {
+    enum err_code code = m ? read_params(file, m, e) : ERR_OK;
+    for (size_t i = 0; m && !code && i < m->n_layers; i++)
+        code = check_groups(file, &m->layers[i], e);
+    if (code) {
         model_free(m);
         m = NULL;
     }
@@ -201,8 +275,9 @@ enum err_code model_save(const struct model *m, const char *path, struct err *e)
 {
     struct buf config = {0}, classes = {0}, metrics = {0}, lineage = {0};
     struct st_meta meta[5] = {{.key = "format", .value = FORMAT}};
-    struct st_tensor tensors[PARAM_MAX];
-    size_t n = 1;
+    struct st_tensor tensors[PARAM_MAX + MODEL_MAX_LAYERS * GROUP_TENSORS];
+    struct group_tensors groups[MODEL_MAX_LAYERS];
+    size_t n = 1, n_tensors = m->params.n;
     struct json *names = m->classifier.present ? classes_json(m) : NULL;
     enum err_code code = ERR_OK;
     if (m->classifier.present && !names)
@@ -217,7 +292,14 @@ enum err_code model_save(const struct model *m, const char *path, struct err *e)
         code = print_meta(&lineage, m->lineage, "lineage", meta, &n, e);
     if (!code) {
         fill_tensors(&m->params, tensors);
-        code = safetensors_write(path, tensors, m->params.n, meta, n, e);
+        for (size_t i = 0; i < m->n_layers; i++) {
+            if (!show_groups(&m->layers[i], &groups[i]))
+                continue;
+            memcpy(tensors + n_tensors, groups[i].tensors,
+                   sizeof groups[i].tensors);
+            n_tensors += GROUP_TENSORS;
+        }
+        code = safetensors_write(path, tensors, n_tensors, meta, n, e);
     }
     json_free(names);
     buf_fini(&config);

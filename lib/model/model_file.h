@@ -1,9 +1,10 @@
 /* Model files: the only bridge between a model and safetensors.
  *
- * Tensors are the rows of the parameter table by their names; `__metadata__`
- * holds format, config, classes, metrics, lineage. A file is believed only
- * after its config made a model whose every tensor has the declared shape and
- * finite numbers.
+ * Tensors are the rows of the parameter table by their names, and the groups of
+ * the layers that have some; `__metadata__` holds format, config, classes,
+ * metrics, lineage. A file is believed only after its config made a model whose
+ * every tensor has the declared shape and finite numbers, and the groups that
+ * the file shows.
  */
 #ifndef SPARSED_MODEL_MODEL_FILE_H
 #define SPARSED_MODEL_MODEL_FILE_H

@@ -82,7 +82,7 @@ static enum err_code cut_layer(struct cut *c, struct json *j, struct err *e)
 static enum err_code check_whole(const struct json *config, struct err *e)
 {
     struct buf text;
-    buf_init(&text, SIZE_MAX);
+    buf_init(&text, SIZE_MAX / 4);
     json_print(&text, config);
     bool failed = buf_failed(&text);
     buf_fini(&text);

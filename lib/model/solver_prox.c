@@ -36,6 +36,8 @@ struct block {
     float *drawn, *other_drawn; /* (running,m) D of these */
     float *y, *y_drawn;         /* the point that the step leaves from */
     float *residual;            /* (running,m) */
+    float *state; /* (running,kept) of the structure's prox; NULL: none */
+    size_t kept;
 };
 
 /* ---- one step ---- */
@@ -77,6 +79,7 @@ static void shrink(struct block *k, float *z)
         for (end = b + 1; end < k->running && k->rows[end].L == L;)
             end++;
         structure->kind->prox(structure, z + b * n, z + b * n, 1 / L, end - b,
+                              k->state ? k->state + b * k->kept : NULL,
                               k->p->scratch);
     }
 }
@@ -197,6 +200,7 @@ static void close_up(struct block *k)
         move_row(k->other, kept, b, n);
         move_row(k->drawn, kept, b, m);
         move_row(k->other_drawn, kept, b, m);
+        move_row(k->state, kept, b, k->kept);
         kept++;
     }
     k->running = kept;
@@ -219,6 +223,8 @@ static void begin(struct block *k, size_t first, size_t rows)
     memset(k->other, 0, rows * n * sizeof *k->other);
     memset(k->drawn, 0, rows * m * sizeof *k->drawn);
     memset(k->other_drawn, 0, rows * m * sizeof *k->other_drawn);
+    if (k->state)
+        memset(k->state, 0, rows * k->kept * sizeof *k->state);
 }
 
 static void run_block(struct block *k)
@@ -245,8 +251,16 @@ static float *take(const struct solve *p, size_t rows, size_t n)
     return arena_take(p->scratch, rows * n, sizeof(float));
 }
 
+/* Numbers a row that the structure's prox wants kept between steps. */
+static size_t prox_state(const struct layer *l)
+{
+    const struct structure *s = &l->structure;
+    return s->kind->prox_state ? s->kind->prox_state(s) : 0;
+}
+
 void solve_prox(const struct solve *p)
 {
+    size_t kept = prox_state(p->l);
     size_t rows = p->B < BLOCK ? p->B : BLOCK, n = p->n, m = p->m;
     struct arena_mark mark = arena_mark(p->scratch);
     struct block k = {
@@ -261,6 +275,8 @@ void solve_prox(const struct solve *p)
         .y = take(p, rows, n),
         .y_drawn = take(p, rows, m),
         .residual = take(p, rows, m),
+        .state = kept ? take(p, rows, kept) : NULL,
+        .kept = kept,
     };
     for (size_t first = 0; first < p->B; first += rows) {
         begin(&k, first, p->B - first < rows ? p->B - first : rows);
@@ -273,9 +289,9 @@ size_t solve_prox_bytes(const struct layer *l, size_t B)
 {
     const struct structure *s = &l->structure;
     size_t rows = B < BLOCK ? B : BLOCK;
-    size_t numbers = 3 * layer_units(l) + 6 * layer_inputs(l);
+    size_t numbers = 3 * layer_units(l) + 6 * layer_inputs(l) + prox_state(l);
     return rows * (numbers * sizeof(float) + sizeof(struct row)) +
            l->dec.kind->scratch_bytes(&l->dec, rows) +
            (s->kind->prox_bytes ? s->kind->prox_bytes(s, rows) : 0) +
-           12 * MEM_ALIGN;
+           13 * MEM_ALIGN;
 }

@@ -90,10 +90,10 @@ static enum err_code classify(struct run *r, float *dz, float *grads,
 
 /* ---- one layer's own terms ---- */
 
-/* Adds 1/2 ||D z - x||^2 to the sums and its gradient to dz and, where the
- * layer below learns too, dx (B,in). */
+/* Adds 1/2 ||D z - x||^2 to the sums and its gradient to those of D, to dz
+ * (B,n) and to dx (B,in), of which each may be NULL: not wanted. */
 static enum err_code reconstruct(struct run *r, const struct layer *l,
-                                 const struct layer_pass *lp, float *dz,
+                                 const float *x, const float *z, float *dz,
                                  float *dx, struct err *e)
 {
     size_t size = r->B * layer_inputs(l);
@@ -101,19 +101,77 @@ static enum err_code reconstruct(struct run *r, const struct layer *l,
     float *residual = take(r, size, e);
     if (!residual)
         return e->code;
-    l->dec.kind->apply(&l->dec, residual, lp->z, r->B, r->memory);
-    vec_add(residual, lp->x, -1.0f, size);
+    l->dec.kind->apply(&l->dec, residual, z, r->B, r->memory);
+    vec_add(residual, x, -1.0f, size);
     double value = 0.5 * vec_dot(residual, residual, size);
     r->sums->reconstruction += value;
     r->sums->total += (double)r->w->reconstruction * value;
-    if (!dz)
+    if (!r->grads)
         return ERR_OK;
     vec_scale(residual, weight, size);
-    l->dec.kind->adjoint(&l->dec, dz, residual, r->B, r->memory);
     l->dec.kind->gradient(&l->dec, r->grads + l->dec.weight->offset, residual,
-                          lp->z, r->B, r->memory);
+                          z, r->B, r->memory);
+    if (dz)
+        l->dec.kind->adjoint(&l->dec, dz, residual, r->B, r->memory);
     if (dx)
         vec_add(dx, residual, -1.0f, size);
+    return ERR_OK;
+}
+
+static enum err_code add_terms(struct run *r, const struct layer *l,
+                               const float *x, const float *z, float *dz,
+                               float *dx, struct err *e)
+{
+    const struct structure *s = &l->structure;
+    float weight = r->w->structure * r->scale;
+    if (l->dec.kind && r->w->reconstruction != 0.0f &&
+        reconstruct(r, l, x, z, dz, dx, e))
+        return e->code;
+    if (r->w->structure == 0.0f)
+        return ERR_OK;
+    double value = s->kind->value(s, z, r->B);
+    r->sums->structure += value;
+    r->sums->total += (double)r->w->structure * value;
+    if (dz)
+        s->kind->gradient(s, dz, z, r->B, weight);
+    if (r->grads && s->kind->learn)
+        s->kind->learn(s, r->grads, z, r->B, weight);
+    return ERR_OK;
+}
+
+/* The code that the phase's target finds; NULL: no memory. */
+static const float *target_code(struct run *r, const struct layer *l,
+                                const float *x, struct err *e)
+{
+    const struct solver *s = &r->w->target;
+    struct tape tape = {.z = take(r, r->B * layer_units(l), e)};
+    if (!tape.z)
+        return NULL;
+    if (!arena_reserve(r->memory, solver_scratch_bytes(s, l, r->B))) {
+        err_set(e, ERR_NO_MEMORY, "codes of %zu rows to learn from", r->B);
+        return NULL;
+    }
+    solver_run(s, l, 0, &tape, x, r->B, r->memory);
+    return tape.z;
+}
+
+/* The terms of z*, and predict 1/2 ||z - z*||^2 with its gradient into dz. */
+static enum err_code predict(struct run *r, const struct layer *l,
+                             const struct layer_pass *lp, float *dz,
+                             struct err *e)
+{
+    size_t size = r->B * layer_units(l);
+    const float *target = target_code(r, l, lp->x, e);
+    float *away = target ? take(r, size, e) : NULL;
+    if (!away || add_terms(r, l, lp->x, target, NULL, NULL, e))
+        return e->code;
+    memcpy(away, lp->z, size * sizeof *away);
+    vec_add(away, target, -1.0f, size);
+    double value = 0.5 * vec_dot(away, away, size);
+    r->sums->predict += value;
+    r->sums->total += (double)r->w->predict * value;
+    if (dz)
+        vec_add(dz, away, r->w->predict * r->scale, size);
     return ERR_OK;
 }
 
@@ -121,21 +179,9 @@ static enum err_code layer_terms(struct run *r, const struct layer *l,
                                  const struct layer_pass *lp, float *dz,
                                  float *dx, struct err *e)
 {
-    const struct structure *s = &l->structure;
-    if (l->dec.kind && r->w->reconstruction != 0.0f &&
-        reconstruct(r, l, lp, dz, dx, e))
-        return e->code;
-    if (r->w->structure == 0.0f)
-        return ERR_OK;
-    double value = s->kind->value(s, lp->z, r->B);
-    r->sums->structure += value;
-    r->sums->total += (double)r->w->structure * value;
-    if (!dz)
-        return ERR_OK;
-    s->kind->gradient(s, dz, lp->z, r->B, r->w->structure * r->scale);
-    if (s->kind->learn)
-        s->kind->learn(s, r->grads, lp->z, r->B, r->w->structure * r->scale);
-    return ERR_OK;
+    if (r->w->predict != 0.0f && l->dec.kind && l->encoder.kind->backward)
+        return predict(r, l, lp, dz, e);
+    return add_terms(r, l, lp->x, lp->z, dz, dx, e);
 }
 
 /* Through the encoder, into grads (or not) and dx (or not). */

@@ -9,6 +9,7 @@
 #define SPARSED_TRAIN_LOSS_H
 
 #include "lib/model/model.h"
+#include "lib/model/solver.h"
 
 struct loss_weights {
     float reconstruction;
@@ -19,12 +20,19 @@ struct loss_weights {
      * (x after preprocessing). 0: none. */
     float adversarial;
     float adversarial_radius;
+    /* Prediction: for every layer with a decoder and an encoder that is
+     * trained, the reconstruction and structure terms are those of z*, the code
+     * that `target` finds through the decoder, and the encoder's own code is
+     * only drawn to it, by predict 1/2 ||z - z*||^2. z* counts as constant
+     * (PSD: Kavukcuoglu et al. 2008; LISTA: Gregor & LeCun 2010). 0: none. */
+    float predict;
+    struct solver target;
 };
 
 /* Sums over rows, so that shards add up. */
 struct loss_sums {
-    double reconstruction, structure, classification; /* unweighted */
-    double total;                                     /* weighted */
+    double reconstruction, structure, classification, predict; /* unweighted */
+    double total;                                              /* weighted */
     size_t rows, labelled, wrong;
     double active; /* units on in the top code */
 };

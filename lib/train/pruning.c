@@ -72,38 +72,52 @@ static enum err_code mean_loss(const struct model *m, const struct recipe *r,
                         e);
 }
 
+/* What one measures before and after. */
+struct outcome {
+    size_t units;
+    double loss;
+};
+
+static struct json *figures_json(double below, size_t rows,
+                                 struct outcome before, struct outcome after)
+{
+    struct json *j = json_new_object();
+    json_set(j, "below", json_new_number(below));
+    json_set(j, "rows", json_new_number((double)rows));
+    json_set(j, "units_before", json_new_number((double)before.units));
+    json_set(j, "units", json_new_number((double)after.units));
+    json_set(j, "loss_before", json_new_number(before.loss));
+    json_set(j, "loss", json_new_number(after.loss));
+    return j;
+}
+
 enum err_code pruning_run(struct model **m, const struct recipe *r,
                           const struct dataset *d, const struct rows *rows,
                           struct team *team, struct json **figures,
                           struct err *e)
 {
-    size_t before = units_of(*m), n = rows->n_training;
-    size_t *on = mem_array(before, sizeof *on);
+    struct outcome before = {.units = units_of(*m)}, after = {0};
+    size_t n = rows->n_training;
+    size_t *on = mem_array(before.units, sizeof *on);
     struct model *pruned = NULL;
-    double loss_before, loss;
     enum err_code code =
-        on ? ERR_OK : err_set(e, ERR_NO_MEMORY, "%zu units", before);
+        on ? ERR_OK : err_set(e, ERR_NO_MEMORY, "%zu units", before.units);
     if (!code)
         code = measure_units(*m, d, rows->training, n, team, on, e);
     if (!code)
         code = cut(&pruned, *m, on, n, r->prune_below, e);
     if (!code)
-        code = mean_loss(*m, r, d, rows, team, &loss_before, e);
+        code = mean_loss(*m, r, d, rows, team, &before.loss, e);
     if (!code)
-        code = mean_loss(pruned, r, d, rows, team, &loss, e);
+        code = mean_loss(pruned, r, d, rows, team, &after.loss, e);
     mem_free(on);
     if (code) {
         model_free(pruned);
         return code;
     }
-    struct json *j = *figures = json_new_object();
-    json_set(j, "below", json_new_number(r->prune_below));
-    json_set(j, "rows", json_new_number((double)n));
-    json_set(j, "units_before", json_new_number((double)before));
-    json_set(j, "units", json_new_number((double)units_of(pruned)));
-    json_set(j, "loss_before", json_new_number(loss_before));
-    json_set(j, "loss", json_new_number(loss));
+    after.units = units_of(pruned);
+    *figures = figures_json(r->prune_below, n, before, after);
     model_free(*m);
     *m = pruned;
-    return ERR_OK;
+    return *figures ? ERR_OK : err_set(e, ERR_NO_MEMORY, "figures");
 }

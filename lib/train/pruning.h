@@ -13,8 +13,8 @@
  * {"below":..., "rows":..., "units_before":..., "units":..., "loss_before":...,
  *  "loss":...}: the training rows that were counted, units of all layers, and
  * the last phase's mean loss on the validation rows (on the training rows, if
- * there are none). ERR_CONFLICT, with *m as it was, if a layer has no unit
- * that is on often enough. */
+ * there are none). ERR_CONFLICT if a layer has no unit that is
+ * on often enough. */
 enum err_code pruning_run(struct model **m, const struct recipe *recipe,
                           const struct dataset *d, const struct rows *rows,
                           struct team *team, struct json **figures,

@@ -139,8 +139,7 @@ static enum err_code check_model(struct recipe *r, struct err *e)
     if (!code)
         code = recipe_set_policies(r, &m->params, e);
     if (!code)
-        code =
-            recipe_read_phases(r, json_get(r->json, "phases"), &m->params, e);
+        code = recipe_read_phases(r, json_get(r->json, "phases"), m, e);
     model_free(m);
     return code;
 }
@@ -148,8 +147,8 @@ static enum err_code check_model(struct recipe *r, struct err *e)
 static enum err_code read_recipe(struct recipe *r, struct err *e)
 {
     static const char *const known[] = {
-        "data",  "seed",  "validation", "batch", "classes", "patches", "model",
-        "rates", "bounds", "start", "prune", "phases",  NULL};
+        "data",  "seed",   "validation", "batch", "classes", "patches", "model",
+        "rates", "bounds", "start",      "prune", "phases",  NULL};
     const struct json *j = r->json, *patches, *rates, *bounds;
     size_t seed = 1;
     r->batch = 128;

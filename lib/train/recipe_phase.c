@@ -57,20 +57,26 @@ static enum err_code read_weights(struct recipe_phase *p,
                                   const struct recipe *r, const struct json *j,
                                   const char *where, struct err *e)
 {
-    static const char *const known[] = {"reconstruction",     "structure",
-                                        "classification",     "adversarial",
-                                        "adversarial_radius", NULL};
+    static const char *const known[] = {"reconstruction",
+                                        "structure",
+                                        "classification",
+                                        "adversarial",
+                                        "adversarial_radius",
+                                        "predict",
+                                        NULL};
     struct loss_weights *w = &p->weights;
     if (json_only(j, where, known, e) ||
         get_float(j, where, "reconstruction", 1e6, &w->reconstruction, e) ||
         get_float(j, where, "structure", 1e6, &w->structure, e) ||
         get_float(j, where, "classification", 1e6, &w->classification, e) ||
         get_float(j, where, "adversarial", 1e6, &w->adversarial, e) ||
+        get_float(j, where, "predict", 1e6, &w->predict, e) ||
         get_float(j, where, "adversarial_radius", 1e6, &w->adversarial_radius,
                   e))
         return e->code;
     bool classes = w->classification > 0 || w->adversarial > 0;
-    if (w->reconstruction <= 0 && w->structure <= 0 && !classes)
+    if (w->reconstruction <= 0 && w->structure <= 0 && w->predict <= 0 &&
+        !classes)
         return err_set(e, ERR_INVALID, "%s: at least one must be over 0",
                        where);
     if (classes && !r->classifies)
@@ -84,6 +90,38 @@ static enum err_code read_weights(struct recipe_phase *p,
                        "adversarial is",
                        where);
     p->measure = classes ? RECIPE_ERROR : RECIPE_LOSS;
+    return ERR_OK;
+}
+
+/* How the codes to be predicted are found, for every layer that learns to. */
+static enum err_code read_target(struct recipe_phase *p, const struct json *j,
+                                 const struct model *m, const char *where,
+                                 struct err *e)
+{
+    size_t learners = 0;
+    if (p->weights.predict <= 0 && j)
+        return err_set(e, ERR_INVALID, "%s: needs weights.predict over 0",
+                       where);
+    if (p->weights.predict <= 0)
+        return ERR_OK;
+    if (!j)
+        return err_set(e, ERR_INVALID, "%s: missing", where);
+    if (json_only(j, where, solver_settings, e))
+        return e->code;
+    for (size_t i = 0; i < m->n_layers; i++) {
+        const struct layer *l = &m->layers[i];
+        if (!l->dec.kind || !l->encoder.kind->backward)
+            continue;
+        learners++;
+        if (solver_configure(&p->weights.target, j, where, l->op,
+                             l->structure.kind, e))
+            return e->code;
+    }
+    if (learners == 0)
+        return err_set(e, ERR_INVALID,
+                       "%s: no layer has a decoder and an encoder that learns "
+                       "to predict",
+                       where);
     return ERR_OK;
 }
 
@@ -196,14 +234,14 @@ static enum err_code read_stopping(struct recipe_phase *p,
 }
 
 static enum err_code read_phase(struct recipe_phase *p, const struct recipe *r,
-                                const struct json *j,
-                                const struct params *params, const char *where,
-                                struct err *e)
+                                const struct json *j, const struct model *m,
+                                const char *where, struct err *e)
 {
-    static const char *const known[] = {"name",      "epochs",   "weights",
-                                        "optimiser", "schedule", "train",
-                                        "patience",  "measure",  NULL};
-    const struct json *weights = NULL, *optimiser = NULL, *schedule = NULL;
+    static const char *const known[] = {
+        "name",     "epochs", "weights",  "target",  "optimiser",
+        "schedule", "train",  "patience", "measure", NULL};
+    const struct json *weights = NULL, *target = NULL, *optimiser = NULL,
+                      *schedule = NULL;
     char inside[64];
     if (!json_is_object(j))
         return err_set(e, ERR_INVALID, "%s: must be an object", where);
@@ -212,6 +250,7 @@ static enum err_code read_phase(struct recipe_phase *p, const struct recipe *r,
         json_get_text(j, where, "name", &p->name, e) ||
         json_get_size(j, where, "epochs", 1, MAX_EPOCHS, &p->epochs, e) ||
         recipe_get_object(j, where, "weights", &weights, e) ||
+        recipe_get_object(j, where, "target", &target, e) ||
         recipe_get_object(j, where, "optimiser", &optimiser, e) ||
         recipe_get_object(j, where, "schedule", &schedule, e))
         return e->code;
@@ -223,19 +262,22 @@ static enum err_code read_phase(struct recipe_phase *p, const struct recipe *r,
     snprintf(inside, sizeof inside, "%s.weights", where);
     if (read_weights(p, r, weights, inside, e))
         return e->code;
+    snprintf(inside, sizeof inside, "%s.target", where);
+    if (read_target(p, target, m, inside, e))
+        return e->code;
     snprintf(inside, sizeof inside, "%s.optimiser", where);
     if (read_optimiser(&p->optimiser, optimiser, inside, e))
         return e->code;
     snprintf(inside, sizeof inside, "%s.schedule", where);
     if (schedule && read_schedule(p, schedule, inside, e))
         return e->code;
-    if (read_train(p, json_get(j, "train"), params, where, e))
+    if (read_train(p, json_get(j, "train"), &m->params, where, e))
         return e->code;
     return read_stopping(p, r, j, where, e);
 }
 
 enum err_code recipe_read_phases(struct recipe *r, const struct json *j,
-                                 const struct params *params, struct err *e)
+                                 const struct model *m, struct err *e)
 {
     size_t n = json_count(j);
     if (!json_is_array(j) || n < 1 || n > RECIPE_MAX_PHASES)
@@ -245,8 +287,8 @@ enum err_code recipe_read_phases(struct recipe *r, const struct json *j,
     for (r->n_phases = 0; r->n_phases < n; r->n_phases++) {
         char where[32];
         snprintf(where, sizeof where, "phases[%zu]", r->n_phases);
-        if (read_phase(&r->phases[r->n_phases], r, json_at(j, r->n_phases),
-                       params, where, e))
+        if (read_phase(&r->phases[r->n_phases], r, json_at(j, r->n_phases), m,
+                       where, e))
             return e->code;
     }
     return ERR_OK;

@@ -6,10 +6,10 @@
 
 #include "lib/train/recipe.h"
 
-/* Fills r->phases from the array j; `params` is the model's table, which names
- * in "train" must fit. ERR_INVALID naming the member. */
+/* Fills r->phases from the array j; what a phase asks for must suit the model
+ * m, names in "train" its table. ERR_INVALID naming the member. */
 enum err_code recipe_read_phases(struct recipe *r, const struct json *j,
-                                 const struct params *params, struct err *e)
+                                 const struct model *m, struct err *e)
     ERR_CHECKED;
 
 /* The member `key` of j as an object, or NULL if it is absent. */

@@ -183,6 +183,7 @@ static void sums_add(struct loss_sums *to, const struct loss_sums *from)
     to->reconstruction += from->reconstruction;
     to->structure += from->structure;
     to->classification += from->classification;
+    to->predict += from->predict;
     to->total += from->total;
     to->rows += from->rows;
     to->labelled += from->labelled;

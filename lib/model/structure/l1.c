@@ -39,9 +39,9 @@ static void gradient(const struct structure *s, float *dz, const float *z,
 }
 
 static void prox(const struct structure *s, float *z, const float *u,
-                 float step, size_t B, struct arena *scratch)
+                 float step, size_t B, float *state, struct arena *scratch)
 {
-    (void)scratch;
+    (void)state, (void)scratch;
     size_t count = B * space_size(&s->code);
     float threshold = step * s->lambda;
     for (size_t i = 0; i < count; i++) {

@@ -1,5 +1,5 @@
-/* Pools: weighted groups of units, what the structures groups and tree are
- * made of: v_j = sqrt(sum_{i in P_j} w_ji z_i^2).
+/* Pools: weighted groups of units, what structures with company are made of:
+ * v_j = sqrt(sum_{i in P_j} w_ji z_i^2).
  *
  * Groups may overlap, and need not cover all units. They are kept as the model
  * file shows them: CSR, one row a group.
@@ -11,19 +11,31 @@
 
 #include <stdint.h>
 
-#define POOLS_MAX_ENTRIES ((size_t)1 << 24)
+#define POOLS_MAX_GROUPS ((size_t)1 << 13)
+#define POOLS_MAX_ENTRIES ((size_t)1 << 20)
 
 struct pools {
     size_t units, n;  /* n groups over `units` units */
     int64_t *indptr;  /* (n + 1) */
     int64_t *indices; /* (indptr[n]) units, rising within a group */
     float *weights;   /* (indptr[n]) over 0 */
+
+    /* ---- what pools_finish makes of them ---- */
+    bool disjoint;        /* no unit is in two groups */
+    float *even;          /* (n) the weight, if a group has but one; else 0 */
+    float *inverse;       /* (indptr[n]) 1 / weights */
+    uint32_t *unit_first; /* (units + 1) into the two below */
+    uint32_t *unit_group; /* (indptr[n]) a unit's groups, rising */
+    float *unit_weight;   /* (indptr[n]) */
+    float *unit_sum;      /* (units) of the weights; 0: in no group */
 };
 
 /* Room for n groups of together `entries` units; indptr is all 0. ERR_INVALID
  * (no group), ERR_TOO_LARGE, ERR_NO_MEMORY. */
 enum err_code pools_init(struct pools *p, size_t units, size_t n,
                          size_t entries, struct err *e) ERR_CHECKED;
+/* To be called once the groups are filled in. ERR_NO_MEMORY. */
+enum err_code pools_finish(struct pools *p, struct err *e) ERR_CHECKED;
 /* Accepts zeroed pools. */
 void pools_fini(struct pools *p);
 
@@ -31,5 +43,37 @@ static inline size_t pools_entries(const struct pools *p)
 {
     return (size_t)p->indptr[p->n];
 }
+
+/* ---- as the members of a structure's table that are called so ---- */
+
+/* lambda sum_j v_j, and its gradient: lambda z_i sum_j w_ji / v_j, of which a
+ * group with v_j = 0 has no part. */
+double pools_value(const struct pools *p, float lambda, const float *z,
+                   size_t B);
+void pools_gradient(const struct pools *p, float lambda, float *dz,
+                    const float *z, size_t B, float scale);
+void pools_pool(const struct pools *p, float *v, const float *z, size_t B);
+void pools_pool_backward(const struct pools *p, float *dz, const float *dv,
+                         const float *z, const float *v, size_t B);
+/* Each unit times the mean of wanted_j / v_j over its groups, weighted by w_ji;
+ * a unit without group stays. What pool gave is undone exactly. */
+void pools_unpool(const struct pools *p, float *out, const float *wanted,
+                  const float *z, const float *v, size_t B);
+/* Their constants are from g->memory. */
+int pools_emit_pool(const struct pools *p, struct graph *g, int z);
+int pools_emit_unpool(const struct pools *p, struct graph *g, int wanted, int z,
+                      int v);
+
+/* ---- proximal step (pools_prox.c) ---- */
+
+/* z (B,units) = argmin 1/2 |z - u|^2 + t sum_j v_j(z); z may be u. Exact for
+ * disjoint groups. Overlapping ones: with state, a step of a solver that calls
+ * again; without, until the duality gap is below POOLS_GAP * 1/2 |u|^2. */
+#define POOLS_GAP 1e-6f
+void pools_prox(const struct pools *p, float *z, const float *u, float t,
+                size_t B, float *state, struct arena *scratch);
+size_t pools_prox_bytes(const struct pools *p, size_t B);
+/* Numbers a row that pools_prox keeps in state; 0 for disjoint groups. */
+size_t pools_prox_state(const struct pools *p);
 
 #endif

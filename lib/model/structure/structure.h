@@ -64,9 +64,16 @@ struct structure_kind {
                   size_t B, float scale);
     /* z (B,n) = argmin 1/2 |z - u|^2 + step * value(z); z may be u. The code
      * that must not be negative is the prox of max(0, u): every structure's
-     * value grows with each |z_i|. Optional. */
+     * value grows with each |z_i|. Optional.
+     *
+     * Where the argmin takes iterations, a caller that takes many steps need
+     * not wait for it in each: state (B,prox_state) keeps for every row what
+     * the next call for that row goes on from, zeros at first. NULL: this call
+     * finds the argmin alone. */
     void (*prox)(const struct structure *s, float *z, const float *u,
-                 float step, size_t B, struct arena *scratch);
+                 float step, size_t B, float *state, struct arena *scratch);
+    /* Numbers of state a row; NULL, or 0: there is none to keep. */
+    size_t (*prox_state)(const struct structure *s);
     /* Bytes of scratch that one prox may take; NULL: none. */
     size_t (*prox_bytes)(const struct structure *s, size_t B);
     /* d value / d |z_i| while the others stay as in z (n): what coordinate

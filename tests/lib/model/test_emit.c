@@ -20,6 +20,7 @@ struct value {
 
 struct listener {
     struct graph graph; /* first */
+    struct arena memory;
     struct value *values;
     int n;
     int most;
@@ -72,6 +73,8 @@ static float pair(enum graph_op op, float a, float b)
         return fabsf(a);
     case GRAPH_SIGN:
         return (float)((a > 0) - (a < 0));
+    case GRAPH_SQRT:
+        return sqrtf(a);
     default:
         return tanhf(a);
     }
@@ -137,14 +140,16 @@ static struct err e;
 
 static void setup(void)
 {
-    listener =
-        (struct listener){.graph = {constant, apply}, .most = MOST_VALUES};
+    listener = (struct listener){.graph = {constant, apply, &listener.memory},
+                                 .most = MOST_VALUES};
+    arena_init(&listener.memory, SIZE_MAX);
     listener.values = calloc(MOST_VALUES, sizeof *listener.values);
     composition_rows(rows, NULL, ROWS, 9);
 }
 
 static void teardown(void)
 {
+    arena_fini(&listener.memory);
     free(listener.values);
 }
 

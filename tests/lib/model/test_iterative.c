@@ -46,9 +46,9 @@ static float threshold(const struct structure *s, const float *z, size_t i)
 }
 
 static void prox(const struct structure *s, float *z, const float *u,
-                 float step, size_t B, struct arena *scratch)
+                 float step, size_t B, float *state, struct arena *scratch)
 {
-    (void)s, (void)z, (void)u, (void)step, (void)B, (void)scratch;
+    (void)s, (void)z, (void)u, (void)step, (void)B, (void)state, (void)scratch;
 }
 
 static const struct structure_kind rivals = {

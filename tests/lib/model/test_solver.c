@@ -206,6 +206,23 @@ START_TEST(missing_inputs_have_no_influence)
 }
 END_TEST
 
+/* A coordinate's step has the curvature of what is known of its own row. */
+START_TEST(one_unit_is_at_its_best_after_one_sweep)
+{
+    struct coding p = coding_new(2, 1, 2, "\"l1\",\"lambda\":0.1", &memory);
+    const float known[] = {1, 1, 0, 1};
+    struct solver s = {.method = SOLVER_DESCENT, .steps = 1};
+    p.d[0] = 1;
+    p.d[1] = 2;
+    for (size_t k = 0; k < 4; k++)
+        p.x[k] = 1;
+    struct tape tape = solve(&p, &s, 0, known, false);
+    near(tape.z[0], (3 - 0.1) / 5, 1e-6);
+    near(tape.z[1], (2 - 0.1) / 4, 1e-6);
+    model_free(p.model);
+}
+END_TEST
+
 /* ---- the step ---- */
 
 static double largest_eigenvalue(const struct coding *p)
@@ -366,6 +383,10 @@ START_TEST(of_two_equal_rivals_one_wins)
     const float *z = solve(&p, &s, 0, NULL, false).z;
     near(z[0], 1, 1e-6);
     near(z[1], 0, 0);
+    p.d[0] = 1e-24f; /* whose square is 0 in float32 */
+    z = solve(&p, &s, 0, NULL, false).z;
+    near(z[0], 0, 0);
+    near(z[1], 1, 1e-6);
     model_free(p.model);
 }
 END_TEST
@@ -415,6 +436,7 @@ Suite *suite_solver(void)
     tcase_set_timeout(way, 60);
     tcase_add_test(way, all_methods_agree);
     tcase_add_test(way, momentum_saves_steps);
+    tcase_add_test(way, one_unit_is_at_its_best_after_one_sweep);
     tcase_add_loop_test(way, the_energy_never_rises, 0, 2);
     tcase_add_test(way, the_step_is_bounded_by_the_largest_eigenvalue);
     tcase_add_test(way, a_step_that_is_too_long_is_shortened);

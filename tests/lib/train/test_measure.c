@@ -104,6 +104,34 @@ START_TEST(an_index_chooses_rows)
 }
 END_TEST
 
+START_TEST(units_are_counted_layer_after_layer)
+{
+    static const size_t want[] = {2, 2, 1, 0, 2, 1};
+    struct model *m =
+        make("{\"input\":{\"shape\":[3]},\"layers\":[{\"operator\":\"dense\","
+             "\"units\":4,\"encoder\":{\"kind\":\"feedforward\"},"
+             "\"structure\":{\"kind\":\"l1\"}},{\"operator\":\"dense\","
+             "\"units\":2,\"encoder\":{\"kind\":\"feedforward\"},"
+             "\"structure\":{\"kind\":\"l1\"}}]}");
+    struct dataset d = known_rows();
+    for (size_t i = 0; i < 3; i++)
+        values(m, "layers.0.encoder.weight")[i * 3 + i] = 1;
+    values(m, "layers.1.encoder.weight")[0] = 1;     /* as unit 0 */
+    values(m, "layers.1.encoder.weight")[4 + 2] = 1; /* as unit 2 */
+    rows[11] = 5;
+    for (size_t threads = 1; threads < 4; threads++) {
+        size_t on[6] = {9, 9, 9, 9, 9, 9};
+        struct team *team = team_new(threads);
+        ck_assert_msg(!measure_units(m, &d, NULL, 4, team, on, &e), "%s",
+                      e.msg);
+        for (size_t i = 0; i < 6; i++)
+            ck_assert_uint_eq(on[i], want[i]);
+        team_free(team);
+    }
+    model_free(m);
+}
+END_TEST
+
 START_TEST(what_cannot_be_measured_is_null)
 {
     struct model *m = make(NET("false") "}");
@@ -226,6 +254,7 @@ Suite *suite_measure(void)
     TCase *classes = tcase_create("class names");
     tcase_add_test(figures, every_figure_is_what_the_rows_say);
     tcase_add_test(figures, an_index_chooses_rows);
+    tcase_add_test(figures, units_are_counted_layer_after_layer);
     tcase_add_test(figures, what_cannot_be_measured_is_null);
     tcase_add_test(figures, the_size_of_the_team_changes_nothing);
     tcase_add_test(figures, rows_and_labels_that_do_not_suit_are_refused);

@@ -21,6 +21,7 @@ static const char good[] =
     "\"rates\":{\"weight\":0.5,\"encoder.weight\":0.25},"
     "\"bounds\":{\"decoder.weight\":2},"
     "\"start\":{\"samples\":7},"
+    "\"prune\":{\"below\":0.25},"
     "\"phases\":["
     "{\"name\":\"first\",\"epochs\":3,\"weights\":{\"structure\":1},"
     "\"optimiser\":{\"kind\":\"sgd\",\"rate\":0.1,\"momentum\":0.9},"
@@ -52,6 +53,7 @@ START_TEST(every_member_is_read)
     ck_assert_uint_eq(r->input_shape[1], 3);
     ck_assert(r->classifies);
     ck_assert_uint_eq(r->start_samples, 7);
+    near(r->prune_below, 0.25, 0);
     ck_assert_uint_eq(r->n_phases, 2);
     const struct recipe_phase *p = &r->phases[0];
     ck_assert_str_eq(p->name, "first");
@@ -99,6 +101,34 @@ START_TEST(policies_reach_the_rows_that_end_so)
     near(params_find(&m->params, "layers.0.encoder.bias")->rate, 1.0 / 3, 1e-6);
     near(params_find(&m->params, "layers.0.decoder.weight")->bound, 2, 0);
     near(params_find(&m->params, "classifier.weight")->bound, 5, 0);
+    model_free(m);
+    recipe_free(r);
+}
+END_TEST
+
+START_TEST(a_learned_matrix_has_a_rate_and_a_bound)
+{
+    static const char text[] =
+        "{\"model\":{\"input\":{\"shape\":[6]},\"layers\":[{"
+        "\"operator\":\"dense\",\"units\":8,"
+        "\"encoder\":{\"kind\":\"feedforward\"},\"structure\":{"
+        "\"kind\":\"lateral\",\"pattern\":\"all\",\"strength\":0.1,"
+        "\"learned\":true}}]},"
+        "\"rates\":{\"structure.inhibition\":0.05},"
+        "\"bounds\":{\"structure.inhibition\":0.3},"
+        "\"phases\":[{\"epochs\":1,\"weights\":{\"structure\":1},"
+        "\"optimiser\":{\"rate\":0.1}}]}";
+    struct recipe *r = parse(text);
+    struct model *m = model_new(r->model, NULL, 0, &e);
+    ck_assert_ptr_nonnull(m);
+    const struct param *S =
+        params_find(&m->params, "layers.0.structure.inhibition");
+    near(S->rate, 1, 0);
+    near(S->bound, 0.5, 1e-6);
+    ck_assert(!recipe_set_policies(r, &m->params, &e));
+    near(S->rate, 0.05, 1e-6);
+    near(S->bound, 0.3, 1e-6);
+    ck_assert_int_eq(S->sign, -1);
     model_free(m);
     recipe_free(r);
 }
@@ -158,6 +188,18 @@ static const struct {
      "bounds.decoder.weight"},
     {"\"samples\":7", "\"samples\":-7", "start.samples"},
     {"\"samples\":7", "\"lean\":7", "start.lean"},
+    {"\"below\":0.25", "\"below\":0", "prune.below"},
+    {"\"below\":0.25", "\"below\":1.5", "prune.below"},
+    {"\"below\":0.25", "\"under\":0.25", "prune.under"},
+    {"\"below\":0.25", "", "prune.below: missing"},
+    {"{\"below\":0.25}", "0.25", "prune: must be an object"},
+    {"{\"kind\":\"l1\",\"lambda\":0.1}",
+     "{\"kind\":\"lateral\",\"strength\":1,\"pattern\":\"grid\",\"height\":2,"
+     "\"width\":4,\"near\":0,\"far\":1}",
+     "prune: layers[0]: the units of a grid cannot be pruned"},
+    {"{\"kind\":\"l1\",\"lambda\":0.1}",
+     "{\"kind\":\"lateral\",\"strength\":-1,\"pattern\":\"all\"}",
+     "model: layers[0].structure.strength"},
     {"\"phases\":[", "\"phases\":[7,", "phases[0]"},
     {"\"epochs\":3,", "", "phases[0].epochs"},
     {"\"epochs\":3,", "\"epochs\":0,", "phases[0].epochs"},
@@ -165,6 +207,13 @@ static const struct {
     {"{\"structure\":1}", "{\"structure\":0}", "phases[0].weights"},
     {"{\"structure\":1}", "{\"struct\":1}", "phases[0].weights.struct"},
     {"{\"structure\":1}", "[1]", "phases[0].weights"},
+    {"{\"structure\":1}", "{\"predict\":1}", "phases[0].target: missing"},
+    {"{\"structure\":1}", "{\"structure\":1},\"target\":{}",
+     "phases[0].target"},
+    {"{\"structure\":1}", "{\"predict\":1},\"target\":{\"step\":3}",
+     "phases[0].target.step"},
+    {"{\"structure\":1}", "{\"predict\":1},\"target\":{\"method\":\"x\"}",
+     "phases[0].target.method"},
     {"{\"structure\":1}", "{\"adversarial\":1}",
      "phases[0].weights.adversarial_radius"},
     {",\"classifier\":{\"input\":\"code\"}", "", "phases[1].weights"},
@@ -263,6 +312,7 @@ Suite *suite_recipe(void)
     tcase_add_test(reading, every_member_is_read);
     tcase_add_test(reading, the_hash_is_of_the_bytes);
     tcase_add_test(reading, policies_reach_the_rows_that_end_so);
+    tcase_add_test(reading, a_learned_matrix_has_a_rate_and_a_bound);
     tcase_add_test(reading, a_phase_trains_what_begins_so);
     tcase_add_test(reading, the_shipped_recipes_are_good);
     tcase_add_loop_test(refusing, a_bad_member_is_named, 0,
