@@ -181,8 +181,8 @@ TEST_ENV_tsan := CK_FORK=no TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
 TEST_ENV_ubsan := CK_TIMEOUT_MULTIPLIER=10 \
                   UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 
-# The last file measures the shipped models on whole data sets.
-HTTP_tsan := 01-11
+# File 12 measures the shipped models on whole data sets.
+HTTP_tsan := 01-11 13
 
 unit: $(O)/tests
 	$(strip $(if $(T),CK_RUN_SUITE=$(T)) $(TEST_ENV_$(MODE)) $(O)/tests)
