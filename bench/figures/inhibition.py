@@ -82,8 +82,8 @@ def measure(run):
 
 
 def coactivation(z, S):
-    """Mean over rows of |z|' S |z| / |z|_2^2, which the size of a code does not
-    change."""
+    """Mean over rows of |z|' S |z| / |z|_2^2, which the size of a code does
+    not change."""
     size = np.abs(np.asarray(z, float))
     square = np.maximum((size ** 2).sum(axis=1), 1e-300)
     return (((size @ S) * size).sum(axis=1) / square).mean()
