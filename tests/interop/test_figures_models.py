@@ -6,6 +6,7 @@ follow from how it was made.
     SPARSED=build/sparsed build/venv/bin/python \\
         tests/interop/test_figures_models.py
 """
+import colorsys
 import contextlib
 import io
 import json
@@ -15,12 +16,12 @@ import unittest
 from pathlib import Path
 
 import numpy as np
-import figures_stub  # noqa: F401, says where bench/figures is
 from PIL import Image
 from safetensors.numpy import save_file
+from test_figures_maps import SIDE, gabor, perfect_map
 
 import figures
-from test_figures_maps import SIDE, gabor, perfect_map
+from orientation import difference
 
 ROWS = 25
 UNITS, INPUTS = 71, 144
@@ -139,6 +140,22 @@ class Sections(unittest.TestCase):
         self.assertIn("orientation.png", text)
         self.assertLess(float(self.row(text, "difference of")[2]), -10)
         self.assert_optimal(text, 1e-3)
+        self.assert_colours(np.angle(perfect_map()).ravel() / 2)
+
+    def assert_colours(self, theta):
+        """The program's own reading: hue of each tile of orientation.png,
+        with the y axis upwards."""
+        image = Image.open(self.path / "test_a_map" / "orientation.png"
+                           ).convert("RGB")
+        step = image.width // SIDE
+        for unit in range(SIDE * SIDE):
+            y, x = divmod(unit, SIDE)
+            red, green, blue = image.getpixel(
+                (x * step + 3, y * step + 3))
+            hue = colorsys.rgb_to_hsv(red / 255, green / 255, blue / 255)[0]
+            off = difference(np.exp(2j * np.pi * hue),
+                             np.exp(-2j * theta[unit]))
+            self.assertLess(off, 6, unit)
 
     def test_disjoint_groups(self):
         lists = np.arange(70).reshape(14, 5)
