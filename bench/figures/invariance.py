@@ -7,6 +7,7 @@ beside the trained ones.
 """
 import numpy as np
 
+import trees
 from markdown import number, quartiles, table
 
 ROWS = 500
@@ -59,7 +60,10 @@ def compare(model, source, n, rng):
 def measure(run):
     model = run.model
     groups = model.groups()
-    if groups is None or groups.are_single():
+    # A sub-tree's pool holds parents with their children: it stands for
+    # what the root of it does, not for units that may take turns.
+    if groups is None or groups.are_single() \
+            or trees.parents(model.structure) is not None:
         return None
     n = min(ROWS, len(run.x))
     rng = np.random.default_rng(run.seed)

@@ -59,9 +59,12 @@ class Trees(unittest.TestCase):
                          1)
 
     def test_figures_of_pruning_are_told(self):
-        text = trees.pruned({"units_before": 151, "units": 120, "x": "y"})
-        self.assertIn("| units before | 151 |", text)
-        self.assertIn("| units | 120 |", text)
+        text = trees.pruned({"below": 0.0005, "rows": 1000,
+                             "units_before": 151, "units": 120,
+                             "loss_before": 0.5, "loss": 0.505})
+        self.assertIn("less than 0.050 % of 1000 training rows", text)
+        self.assertIn("changed by 1.000 %", text)
+        self.assertIn("| units | 151 | 120 |", text)
 
 
 class Inhibition(unittest.TestCase):

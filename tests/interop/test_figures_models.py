@@ -174,7 +174,8 @@ class Sections(unittest.TestCase):
             below[parent[i]] += below[i]
         text = self.card(self.atoms, {"kind": "tree", "lambda": 0.02,
                                       "branching": [10, 2, 2]}, **csr(below))
-        self.assertIn("Tree", self.titles(text))
+        self.assertEqual(self.titles(text), [
+            "On test rows", "Optimality", "Tree", "Missing pixels"])
         self.assertIn("its parent is off in 0.000 %", text)
         self.assertEqual(self.row(text, "3 |")[0], "40")
         self.assert_optimal(text, 1e-5)
