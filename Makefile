@@ -194,6 +194,7 @@ test-cli: $(BIN) build/venv/ready ## every command, runs killed and resumed, for
 	SPARSED=$(BIN) build/venv/bin/python tests/interop/test_spams.py
 	SPARSED=$(BIN) build/venv/bin/python tests/interop/test_figures.py
 	build/venv/bin/python tests/interop/test_figures_maps.py
+	SPARSED=$(BIN) build/venv/bin/python tests/interop/test_figures_models.py
 
 test-http: $(BIN) build/venv/ready ## the real binary over TCP; ARGS: 03, 05-08, words
 	@sh scripts/data.sh mnist
