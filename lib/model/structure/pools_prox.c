@@ -107,21 +107,29 @@ static inline bool still(const lanes *change, const lanes *v)
     return any == 0;
 }
 
-/* Any weights. Newton's steps begin at 0, from where they rise to the root. */
-static inline void shrink_uneven(const struct visit *a, lane_mask *off)
+/* Any weights, and at most so many of Newton's steps. They begin at the v that
+ * the group had, or without zeta at 0. The secular equation being concave,
+ * each ends at or below the root, so that the signs of r are safe; a step that
+ * is cut short is mended at the next visit. */
+static inline void shrink_uneven(const struct visit *a, size_t steps,
+                                 lane_mask *off)
 {
     lanes dual = {0}, v = {0}, change;
     for (size_t k = 0; k < a->count; k++) {
         lanes x = a->r[a->indices[k]];
-        if (a->zeta)
+        if (a->zeta) {
+            v += a->w[k] * x * x;
             x += a->zeta[k];
+        }
         a->r[a->indices[k]] = x;
         dual += x * x * a->inverse[k];
     }
     LANES_SQRT(dual);
+    LANES_SQRT(v);
     lane_mask on = dual > a->t;
     *off = dual <= off_limit * a->t;
-    for (size_t i = 0; i < MOST_NEWTON; i++) {
+    v = LANES_KEEP(on, v);
+    for (size_t i = 0; i < steps; i++) {
         newton(a, &v, &on, &change);
         if (still(&change, &v))
             break;
@@ -135,41 +143,9 @@ static inline void shrink_uneven(const struct visit *a, lane_mask *off)
     }
 }
 
-/* Any weights, not to the end: v is what the group had, and zeta, scaled to
- * its bound, what follows from that. The next visit finds a better v. */
-static inline void shrink_roughly(const struct visit *a, lane_mask *off)
-{
-    lanes dual = {0}, v = {0}, length = {0};
-    for (size_t k = 0; k < a->count; k++) {
-        lanes old = a->r[a->indices[k]], x = old + a->zeta[k];
-        a->r[a->indices[k]] = x;
-        v += a->w[k] * old * old;
-        dual += x * x * a->inverse[k];
-    }
-    LANES_SQRT(dual);
-    LANES_SQRT(v);
-    *off = dual <= off_limit * a->t;
-    for (size_t k = 0; k < a->count; k++) {
-        lanes part = a->r[a->indices[k]] / (v + a->t * a->w[k]);
-        a->zeta[k] = a->t * a->w[k] * part;
-        length += a->w[k] * part * part;
-    }
-    LANES_SQRT(length);
-    lanes scale = 1.0f / length;
-    lane_mask on = dual > a->t;
-    for (size_t k = 0; k < a->count; k++) {
-        lanes x = a->r[a->indices[k]];
-        lanes part = LANES_PICK(on, scale * a->zeta[k], x);
-        a->zeta[k] = part;
-        a->r[a->indices[k]] = x - part;
-    }
-}
-
-enum care { EXACT, ROUGH }; /* of groups with several weights */
-
 /* Every group once. */
 KERNEL_CLONES
-static void sweep(const struct tile *a, enum care care)
+static void sweep(const struct tile *a, size_t newton_steps)
 {
     const struct pools *p = a->p;
     lane_mask unused;
@@ -187,10 +163,8 @@ static void sweep(const struct tile *a, enum care care)
         lane_mask *off = a->off ? a->off + g : &unused;
         if (p->even[g] > 0.0f)
             shrink_even(&visit, p->even[g], off);
-        else if (care == EXACT)
-            shrink_uneven(&visit, off);
         else
-            shrink_roughly(&visit, off);
+            shrink_uneven(&visit, newton_steps, off);
     }
 }
 
@@ -272,7 +246,7 @@ static void solve(const struct tile *a, lanes *best)
     start_by_shares(a);
     for (size_t s = 0; s < MOST_SWEEPS; s++) {
         int32_t all = -1;
-        sweep(a, EXACT);
+        sweep(a, MOST_NEWTON);
         clear_off(a);
         duality_gap(a, &gap);
         lane_mask fresh = ~done;
@@ -305,7 +279,7 @@ static void go_on(const struct tile *a, float *state, size_t B)
         a->r[p->indices[k]] -= a->zeta[k];
     }
     for (size_t s = 0; s < SWEEPS; s++)
-        sweep(a, ROUGH);
+        sweep(a, 1);
     clear_off(a);
     a->zeta[entries] = LANES_ALL(a->t);
     lanes_store(state, entries + 1, a->zeta, B, entries + 1);
@@ -335,7 +309,7 @@ void pools_prox(const struct pools *p, float *z, const float *u, float t,
         size_t rows = B - b < LANES ? B - b : LANES;
         lanes_load(a.r, u + b * n, n, rows, n);
         if (p->disjoint)
-            sweep(&a, EXACT);
+            sweep(&a, MOST_NEWTON);
         else if (state)
             go_on(&a, state + b * (entries + 1), rows);
         else

@@ -53,7 +53,7 @@ static enum err_code read_list(struct entry *entries, size_t units,
                                size_t g, struct err *e)
 {
     size_t n = json_count(list), i = 0;
-    const struct json *w = json_first(weights);
+    const struct json *w = weights ? json_first(weights) : NULL;
     if (weights && (!json_is_array(weights) || json_count(weights) != n))
         return err_set(e, ERR_INVALID,
                        "%s.weights[%zu]: must be %zu numbers, as lists[%zu] "
@@ -73,7 +73,7 @@ static enum err_code read_list(struct entry *entries, size_t units,
                            where, g, i, lightest, heaviest);
         entries[i] =
             (struct entry){.unit = (int64_t)unit, .weight = (float)weight};
-        w = json_next(w);
+        w = w ? json_next(w) : NULL;
     }
     qsort(entries, n, sizeof *entries, by_unit);
     for (i = 1; i < n; i++)
@@ -111,7 +111,7 @@ static enum err_code fill_lists(struct pools *p, struct entry *entries,
                                 struct err *e)
 {
     size_t g = 0;
-    const struct json *w = json_first(weights);
+    const struct json *w = weights ? json_first(weights) : NULL;
     for (const struct json *l = json_first(lists); l; l = json_next(l), g++) {
         size_t n = json_count(l), first = (size_t)p->indptr[g];
         if (read_list(entries, p->units, l, w, where, g, e))
@@ -121,7 +121,7 @@ static enum err_code fill_lists(struct pools *p, struct entry *entries,
             p->weights[first + k] = entries[k].weight;
         }
         p->indptr[g + 1] = (int64_t)(first + n);
-        w = json_next(w);
+        w = w ? json_next(w) : NULL;
     }
     return ERR_OK;
 }

@@ -82,6 +82,17 @@ START_TEST(digits_meet_the_conditions)
 }
 END_TEST
 
+START_TEST(asking_for_more_than_float32_holds_does_no_harm)
+{
+    struct coding p = coding_random(300, &memory);
+    struct solver s = every[_i];
+    s.tolerance = 0;
+    s.steps = 500;
+    check_best(&p, &s, solve(&p, &s, 0, NULL, false).z, NULL);
+    model_free(p.model);
+}
+END_TEST
+
 START_TEST(all_methods_agree)
 {
     struct coding p = coding_digits(DIGITS, ROWS, &memory);
@@ -434,6 +445,8 @@ Suite *suite_solver(void)
     tcase_set_timeout(t, 60);
     tcase_add_loop_test(t, random_inputs_meet_the_conditions, 0, EVERY);
     tcase_add_loop_test(t, digits_meet_the_conditions, 0, EVERY);
+    tcase_add_loop_test(t, asking_for_more_than_float32_holds_does_no_harm, 2,
+                        EVERY);
     tcase_add_loop_test(t, a_trace_ends_in_the_code, 2, EVERY);
     tcase_add_loop_test(t, a_row_does_not_depend_on_its_batch, 0, EVERY);
     tcase_add_loop_test(t, steps_bound_the_work, 0, EVERY);
