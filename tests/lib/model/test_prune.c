@@ -299,6 +299,7 @@ START_TEST(values_that_cannot_lose_units_are_named)
     ck_assert_int_eq(model_check_prunable(m, &e), ERR_CONFLICT);
     ck_assert_msg(strstr(e.msg, "operator \"rigid\"") != NULL, "%s", e.msg);
     model_free(m);
+    axes_add_test_values(NULL, NULL, NULL);
 }
 END_TEST
 

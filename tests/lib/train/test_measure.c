@@ -107,6 +107,7 @@ END_TEST
 START_TEST(units_are_counted_layer_after_layer)
 {
     static const size_t want[] = {2, 2, 1, 0, 2, 1};
+    static float more[] = {1, 0, 0, 0, 2, 0, 0, 0, 0, 3, 4, 5};
     struct model *m =
         make("{\"input\":{\"shape\":[3]},\"layers\":[{\"operator\":\"dense\","
              "\"units\":4,\"encoder\":{\"kind\":\"feedforward\"},"
@@ -118,7 +119,7 @@ START_TEST(units_are_counted_layer_after_layer)
         values(m, "layers.0.encoder.weight")[i * 3 + i] = 1;
     values(m, "layers.1.encoder.weight")[0] = 1;     /* as unit 0 */
     values(m, "layers.1.encoder.weight")[4 + 2] = 1; /* as unit 2 */
-    rows[11] = 5;
+    d.floats = more;
     for (size_t threads = 1; threads < 4; threads++) {
         size_t on[6] = {9, 9, 9, 9, 9, 9};
         struct team *team = team_new(threads);
