@@ -14,7 +14,6 @@
     X(safetensors) X(npy) X(idx) X(npz) X(csv) X(image) X(canvas) X(dataset)  \
     X(photographs)                                                            \
     X(hierarchy) X(pools) X(lateral) X(lateral_codes)                         \
-    X(hierarchy) X(pools) X(lateral)                                          \
     X(axes) X(preprocess) X(solver) X(iterative) X(model) X(prune) X(emit)    \
     X(orientation) X(render)                                                  \
     X(gradients) X(predict) X(optimiser) X(recipe) X(measure) X(rows)         \
