@@ -46,22 +46,15 @@ void tile_draw_row(const struct tile *t, const struct model *m,
         }
 }
 
-/* The grey in the middle is zero. Whitening's way back makes slow waves large,
- * so that atoms have levels of their own behind which their shape is lost:
- * there it is the atom's mean. */
 void tile_draw_atom(const struct tile *t, const struct model *m,
                     const float *atom)
 {
-    size_t n = model_inputs(m);
-    float level = 0, most = 0;
-    if (preprocess_mixes(&m->preprocess))
-        for (size_t i = 0; i < n; i++)
-            level += atom[i] / (float)n;
-    for (size_t i = 0; i < n; i++)
-        most = fmaxf(most, fabsf(atom[i] - level));
+    float most = 0;
+    for (size_t i = 0; i < model_inputs(m); i++)
+        most = fmaxf(most, fabsf(atom[i]));
     if (most == 0.0f)
         most = 1;
-    tile_draw_row(t, m, atom, level - most, level + most);
+    tile_draw_row(t, m, atom, -most, most);
 }
 
 /* ---- as an orientation ---- */

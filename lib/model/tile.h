@@ -23,7 +23,7 @@ size_t tile_channels(const struct model *m);
 void tile_draw_row(const struct tile *t, const struct model *m,
                    const float *row, float low, float high);
 
-/* Scaled by its largest magnitude; see render.h for what grey means. */
+/* Scaled by its largest magnitude; the grey in the middle is zero. */
 void tile_draw_atom(const struct tile *t, const struct model *m,
                     const float *atom);
 
