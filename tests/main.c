@@ -23,7 +23,7 @@
     X(math) X(eigen)                                                                   \
     X(safetensors) X(npy) X(idx) X(npz) X(csv) X(image) X(dataset) X(photographs) \
     X(axes) X(preprocess) X(model) X(emit)                                                          \
-    X(lanes) X(hierarchy) X(pools)                                                              \
+    X(lanes) X(hierarchy) X(pools) X(groups) X(tree)                                                              \
     X(axes) X(model) X(emit)                                                          \
     X(safetensors) X(npy) X(idx) X(npz) X(csv) X(image)          \
     X(canvas) X(dataset)                                                      \
