@@ -181,8 +181,8 @@ TEST_ENV_tsan := CK_FORK=no TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
 TEST_ENV_ubsan := CK_TIMEOUT_MULTIPLIER=10 \
                   UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 
-# The last file measures the shipped models on whole data sets.
-HTTP_tsan := 01-11
+# File 12 measures the shipped models on whole data sets.
+HTTP_tsan := 01-11 13
 
 unit: $(O)/tests
 	$(strip $(if $(T),CK_RUN_SUITE=$(T)) $(TEST_ENV_$(MODE)) $(O)/tests)
@@ -194,6 +194,7 @@ test-cli: $(BIN) build/venv/ready ## every command, runs killed and resumed, for
 	SPARSED=$(BIN) build/venv/bin/python tests/interop/test_spams.py
 	SPARSED=$(BIN) build/venv/bin/python tests/interop/test_figures.py
 	build/venv/bin/python tests/interop/test_figures_maps.py
+	SPARSED=$(BIN) build/venv/bin/python tests/interop/test_figures_models.py
 
 test-http: $(BIN) build/venv/ready ## the real binary over TCP; ARGS: 03, 05-08, words
 	@sh scripts/data.sh mnist

@@ -89,7 +89,7 @@ def has_block(card):
         and END in card.read_text()
 
 
-def arguments():
+def arguments(words):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("model", type=Path)
     parser.add_argument("--data", type=Path)
@@ -98,7 +98,7 @@ def arguments():
                         help="of " + ",".join(SECTIONS))
     parser.add_argument("--print", action="store_true",
                         help="leave the card and its pictures as they are")
-    args = parser.parse_args()
+    args = parser.parse_args(words)
     args.only = args.only.split(",")
     if unknown := set(args.only) - set(SECTIONS):
         parser.error("no section " + ", ".join(sorted(unknown)))
@@ -107,8 +107,9 @@ def arguments():
     return args
 
 
-def main():
-    args = arguments()
+def main(words=None):
+    """`words`: as on the command line, by default those."""
+    args = arguments(words)
     run = Run(Model(args.model), args.data or data_of(args.model), args.rows)
     card = args.model / "README.md"
     into_card = not args.print and has_block(card)

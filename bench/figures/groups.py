@@ -104,11 +104,14 @@ class Groups:
         """Entries eta with |eta_g| <= penalty whose `spread` comes near c:
         accelerated projected gradient (Beck & Teboulle 2009) from `start`,
         begun again in rows where it runs backwards (O'Donoghue & Candes
-        2015)."""
+        2015). Rows that stand still are done."""
         load = np.bincount(self.units, self.weights, self.n).max()
+        out, rows = np.array(start), np.arange(len(c))
         eta = ahead = start
         t = np.ones((len(c), 1))
         for _ in range(steps):
+            if not len(rows):
+                break
             left = (c - self.spread(ahead))[:, self.units]
             new = ahead + self.roots * left / load
             norms = self.norms(new)[:, self.group]
@@ -119,9 +122,13 @@ class Groups:
             change = new - eta
             ahead = new + (t - 1) / t_new * change
             eta, t = new, t_new
-            if np.abs(change).max() <= 1e-12 * penalty:
-                break
-        return eta
+            going = np.abs(change).max(axis=1) > 1e-8 * penalty
+            if not going.all():
+                out[rows] = eta
+                rows, c, eta, ahead, t = (one[going] for one in
+                                          (rows, c, eta, ahead, t))
+        out[rows] = eta
+        return out
 
     def complete(self, eta, left):
         """eta with `left` (rows, units) dealt out to the groups of each unit,

@@ -82,8 +82,8 @@ def measure(run):
 
 
 def coactivation(z, S):
-    """Mean over rows of |z|' S |z| / |z|_2^2, which the size of a code does not
-    change."""
+    """Mean over rows of |z|' S |z| / |z|_2^2, which the size of a code does
+    not change."""
     size = np.abs(np.asarray(z, float))
     square = np.maximum((size ** 2).sum(axis=1), 1e-300)
     return (((size @ S) * size).sum(axis=1) / square).mean()
@@ -98,12 +98,11 @@ def learning(model, x, S):
             folder, tensors={"structure.inhibition": start})
         z_start = before.encode(x, "codes")["codes"]
     z = model.encode(x, "codes")["codes"]
-    rows = []
+    high, rows = joined(S, True)[0], []
     for name, code in (("its start", z_start), ("the learned S", z)):
-        both, alone = together(code)
+        both, _ = together(code)
         rows.append([name, number((code != 0).sum(axis=1).mean()),
-                     percent(both.mean(), 3),
-                     number(both.sum() / max(alone.sum(), 1e-300)),
+                     percent(both.mean(), 3), percent(both[high].mean(), 3),
                      number(coactivation(code, S)),
                      number(coactivation(code, start))])
     alike = np.corrcoef(upper(S), upper(start))[0, 1] \
@@ -116,5 +115,5 @@ def learning(model, x, S):
             "" if alike is None else
             ", the correlation of their entries %s" % number(alike), len(x),
             table(["codes found with", "active units", "pairs both on",
-                   "to independent", "weighted by learned S",
+                   "of the top decile", "weighted by learned S",
                    "weighted by start"], rows)))

@@ -1,10 +1,13 @@
 """How much codes and their pools change when a picture moves a little.
 
-A pool may change less only because it sums several units; so beside the pools
-stand pools of the same sizes and weights over units that were permuted.
+A change is told against the size of the code, and against how far apart two
+different pictures are. Only the second tells invariance from pools that hardly
+tell pictures apart; there pools of the same sizes over permuted units stand
+beside the trained ones.
 """
 import numpy as np
 
+import trees
 from markdown import number, quartiles, table
 
 ROWS = 500
@@ -19,59 +22,69 @@ MOVES = [
       for angle in (5, 10, 15)]]
 
 
-def changes(still, moved):
-    """|f(x) - f(x')| / |f(x)| and 1 - cosine of each row, of rows where
-    f(x) is not 0."""
+def changes(still, moved, n):
+    """Rows (moves * n): each move of n pictures, f(x) and f(x'). The lengths
+    of f(x) - f(x') relative to f(x) and to the median distance between two
+    different pictures, and 1 - cosine; of rows where f(x) is not 0."""
+    apart = np.median(np.linalg.norm(
+        still[:n] - np.roll(still[:n], 1, axis=0), axis=1))
     norms = np.linalg.norm(still, axis=1)
     some = norms > 0
     still, moved, norms = still[some], moved[some], norms[some]
-    relative = np.linalg.norm(still - moved, axis=1) / norms
+    length = np.linalg.norm(still - moved, axis=1)
     other = np.maximum(np.linalg.norm(moved, axis=1), 1e-300)
-    return relative, 1 - (still * moved).sum(axis=1) / (norms * other)
+    return {"size": length / norms,
+            "apart": length / max(apart, 1e-300),
+            "angle": 1 - (still * moved).sum(axis=1) / (norms * other)}
 
 
 def compare(model, source, n, rng):
     """For each of MOVES: its name, then changes of codes, of pools, and of
-    pools over permuted units."""
+    pools over permuted units, the last as a list."""
     groups = model.groups()
     orders = [rng.permutation(model.units) for _ in range(PERMUTATIONS)]
     still = model.encode(source.moved(n))
-    out = []
     for name, hows in MOVES:
         moved = model.encode(np.concatenate([source.moved(n, **how)
                                              for how in hows]))
         before = {what: np.tile(still[what].astype(float), (len(hows), 1))
                   for what in still}
         after = {what: moved[what].astype(float) for what in moved}
-        shuffled = [changes(groups.pool(before["codes"][:, order]),
-                            groups.pool(after["codes"][:, order]))
-                    for order in orders]
-        out.append((name, changes(before["codes"], after["codes"]),
-                    changes(before["groups"], after["groups"]),
-                    tuple(np.concatenate(one) for one in zip(*shuffled))))
-    return out
+        yield (name, changes(before["codes"], after["codes"], n),
+               changes(before["groups"], after["groups"], n),
+               [changes(groups.pool(before["codes"][:, order]),
+                        groups.pool(after["codes"][:, order]), n)
+                for order in orders])
 
 
 def measure(run):
     model = run.model
     groups = model.groups()
-    if groups is None or groups.are_single():
+    # A sub-tree's pool holds parents with their children: it stands for
+    # what the root of it does, not for units that may take turns.
+    if groups is None or groups.are_single() \
+            or trees.parents(model.structure) is not None:
         return None
     n = min(ROWS, len(run.x))
     rng = np.random.default_rng(run.seed)
-    relative, angles = [], []
-    for name, *all_ in compare(model, run.source, n, rng):
-        code, pools, shuffled = (one[0] for one in all_)
-        relative.append([name, quartiles(code), quartiles(pools),
-                         quartiles(shuffled),
-                         number(np.median(pools) / np.median(code), 2)])
-        angles.append([name, *(number(np.median(one[1])) for one in all_)])
+    of_size, of_others = [], []
+    for name, code, pools, shuffled in compare(model, run.source, n, rng):
+        of_size.append([name, quartiles(code["size"]),
+                        quartiles(pools["size"]),
+                        number(np.median(pools["size"])
+                               / np.median(code["size"]), 2),
+                        number(np.median(code["angle"])),
+                        number(np.median(pools["angle"]))])
+        of_others.append([name, quartiles(code["apart"]),
+                          quartiles(pools["apart"]),
+                          number(np.mean([np.median(one["apart"])
+                                          for one in shuffled]))])
     return (
-        "### Invariance\n\n%d test pictures, moved; f is the code, or its "
-        "pools, or pools of the same sizes over permuted units (mean of %d "
-        "permutations). Median (quartiles) of abs(f(x) - f(x')) / "
-        "abs(f(x)):\n\n%s\n\nMedian of 1 - cosine of f(x) and f(x'):\n\n%s" % (
-            n, PERMUTATIONS,
-            table(["", "code", "pools", "pools, permuted", "pools / code"],
-                  relative),
-            table(["", "code", "pools", "pools, permuted"], angles)))
+        "### Invariance\n\n%d test pictures, moved; f is the code or its "
+        "pools. The change abs(f(x) - f(x')) / abs(f(x)), median (quartiles), "
+        "and 1 - cosine, median:\n\n%s\n\nThe change as a share of the "
+        "median distance between two different pictures; permuted: pools of "
+        "the same sizes over permuted units, mean of %d:\n\n%s" % (
+            n, table(["", "code", "pools", "pools / code",
+                      "1 - cosine, code", "pools"], of_size), PERMUTATIONS,
+            table(["", "code", "pools", "pools, permuted"], of_others)))

@@ -9,12 +9,12 @@ def table(head, rows):
 
 
 def number(value, digits=3):
-    """That many significant digits, without the noise of more; a dash where
-    there is none."""
+    """That many significant digits, without the noise of more; counts as they
+    are; a dash where there is none."""
+    if isinstance(value, (int, np.integer)) or value == 0:
+        return "%d" % value
     if value is None or not np.isfinite(value):
         return "-"
-    if value == 0:
-        return "0"
     if not 1e-3 <= abs(value) < 1e6:
         return "%.*e" % (digits - 1, value)
     places = digits - 1 - int(np.floor(np.log10(abs(value))))

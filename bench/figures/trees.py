@@ -103,7 +103,10 @@ def measure(run):
 
 def pruned(told):
     """The figures of pruning that training left in the file."""
-    return "Pruning after training:\n\n" + table(
-        ["figure", "value"],
-        [[name.replace("_", " "), number(value, 4)]
-         for name, value in told.items() if isinstance(value, (int, float))])
+    return ("Pruning after training: units on in less than %s of %d training "
+            "rows went; the loss changed by %s.\n\n%s" % (
+                percent(told["below"], 3), told["rows"],
+                percent(told["loss"] / told["loss_before"] - 1, 3),
+                table(["", "before", "after"], [
+                    [name, number(told[name + "_before"], 5),
+                     number(told[name], 5)] for name in ("units", "loss")])))

@@ -1,8 +1,7 @@
-/* Atoms: what each unit of a layer draws in the input by itself,
- *
- *     atom_i = decode(e_i) - decode(0),
- *
- * so that a mean which preprocessing has taken off does not show in each.
+/* Atoms: what each unit of a layer draws by itself, in the space where the
+ * codes live: after preprocessing. There a whitened model's atoms are the
+ * edges that tell its patches apart; in the input's own units each would be
+ * buried under the slow shades that all photographs share.
  */
 #ifndef SPARSED_MODEL_ATOMS_H
 #define SPARSED_MODEL_ATOMS_H

@@ -137,6 +137,12 @@ enum err_code model_decode(const struct model *m, size_t layer, float *out,
                            const float *z, const float *scale, size_t B,
                            struct arena *memory, struct err *e) ERR_CHECKED;
 
+/* The same before preprocessing is undone: the sum of z_i times what unit i
+ * draws, in the space where the codes live. */
+enum err_code model_draw(const struct model *m, size_t layer, float *out,
+                         const float *z, size_t B, struct arena *memory,
+                         struct err *e) ERR_CHECKED;
+
 /* Shares of every unit of `layer` for one row of the pass: of the layer's
  * reconstruction, z_i d_i.x^ / ||x^||^2 (sums to 1), into reconstruction (n);
  * and of the score of class k, z_i dscore_k/dz_i at fixed norm, into score (n)

@@ -293,6 +293,19 @@ enum err_code model_decode(const struct model *m, size_t layer, float *out,
     return ERR_OK;
 }
 
+enum err_code model_draw(const struct model *m, size_t layer, float *out,
+                         const float *z, size_t B, struct arena *memory,
+                         struct err *e)
+{
+    struct arena_mark mark = arena_mark(memory);
+    const float *x = draw_down(m, NULL, layer, z, B, memory, e);
+    if (!x)
+        return e->code;
+    memcpy(out, x, B * model_inputs(m) * sizeof *out);
+    arena_rewind(memory, mark);
+    return ERR_OK;
+}
+
 /* ---- explanations ---- */
 
 /* share (n): z_i d_i.x^ / ||x^||^2, the products by one adjoint. */

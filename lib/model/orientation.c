@@ -82,16 +82,21 @@ static double best_frequency(const float *picture, const struct space *s,
     return gap * ((double)best + shift);
 }
 
+/* Of the squares, each channel's mean taken off. */
 static void find_centre(struct orientation *out, const float *picture,
                         const struct space *s)
 {
     double sum = 0, x_sum = 0, y_sum = 0;
-    size_t count = space_size(s);
-    for (size_t i = 0; i < count; i++) {
-        double energy = (double)picture[i] * (double)picture[i];
-        sum += energy;
-        x_sum += energy * ((double)(i % s->width) + 0.5);
-        y_sum += energy * ((double)(i / s->width % s->height) + 0.5);
+    size_t plane = s->height * s->width;
+    for (size_t c = 0; c < s->channels; c++) {
+        const float *p = picture + c * plane;
+        double mean = mean_of(p, plane);
+        for (size_t i = 0; i < plane; i++) {
+            double energy = ((double)p[i] - mean) * ((double)p[i] - mean);
+            sum += energy;
+            x_sum += energy * ((double)(i % s->width) + 0.5);
+            y_sum += energy * ((double)(i / s->width) + 0.5);
+        }
     }
     out->x = (float)(x_sum / sum);
     out->y = (float)(y_sum / sum);

@@ -1,5 +1,9 @@
 /* Prune: a model with fewer units, whose settings and parameters are those of
- * the units that stay. Where the others were never on, it computes the same.
+ * the units that stay.
+ *
+ * Where the others were never on, it computes the same. (An encoder above that
+ * infers through its decoder no longer has to draw their zeros: there it does
+ * if it drew nothing for them.)
  */
 #ifndef SPARSED_MODEL_PRUNE_H
 #define SPARSED_MODEL_PRUNE_H

@@ -1,14 +1,13 @@
-/* Atoms as pictures. */
+/* All atoms of a layer in one picture. */
 #include "lib/model/render.h"
 
-#include "lib/data/canvas.h"
 #include "lib/model/atoms.h"
 #include "lib/model/orientation.h"
+#include "lib/model/tile.h"
 
 #include <math.h>
 
 static const struct colour ground = {{32, 32, 32}}; /* darker than zero */
-static const struct colour ink = {{0, 0, 0}};
 static const struct colour edge_grey = {{112, 112, 112}};
 static const size_t readable_side = 56;
 static const size_t wheel_side = 96;
@@ -24,101 +23,12 @@ struct sheet {
     struct image *image;
 };
 
-/* ---- tiles ---- */
-
-/* How many picture channels a row of the input's space gives. */
-static size_t picture_channels(const struct space *s)
-{
-    return s->channels == 3 ? 3 : 1;
-}
-
-/* A vector that is no picture is drawn as a row of bars of this height. */
-static size_t tile_height(const struct model *m)
-{
-    return m->input_rank == 1 ? 1 : m->input.height;
-}
-
-static size_t tile_width(const struct model *m)
-{
-    return m->input_rank == 1 ? model_inputs(m) : m->input.width;
-}
-
-static uint8_t shade(float value, float low, float high)
-{
-    float share = (value - low) / (high - low);
-    if (!(share > 0.0f))
-        return 0;
-    return share >= 1.0f ? 255 : (uint8_t)(share * 255.0f + 0.5f);
-}
-
-/* Puts row (inputs, channels first) at (top, left) of the picture. */
-static void draw_row(const struct model *m, struct image *image, size_t top,
-                     size_t left, size_t zoom, const float *row, float low,
-                     float high)
-{
-    size_t h = tile_height(m), w = tile_width(m);
-    for (size_t y = 0; y < h; y++)
-        for (size_t x = 0; x < w; x++) {
-            struct colour colour;
-            for (size_t c = 0; c < image->channels; c++)
-                colour.part[c] = shade(row[(c * h + y) * w + x], low, high);
-            canvas_rectangle(image, top + y * zoom, left + x * zoom, zoom, zoom,
-                             colour);
-        }
-}
-
-static float largest_size(const float *x, size_t n)
-{
-    float top = 0;
-    for (size_t i = 0; i < n; i++)
-        if (fabsf(x[i]) > top)
-            top = fabsf(x[i]);
-    return top > 0 ? top : 1.0f;
-}
-
-static double smaller_step(const struct sheet *s)
-{
-    return (double)(s->step_x < s->step_y ? s->step_x : s->step_y);
-}
-
-static struct colour colour_of(double angle, double selectivity)
-{
-    return colour_of_turn(angle / M_PI, selectivity);
-}
-
-static double within(double x, double margin, double side)
-{
-    return fmin(fmax(x, margin), side - margin);
-}
-
-/* The tile's colour, and where the atom's energy lies a line along its
- * stripes, the longer the wider they are. */
-static void draw_orientation(const struct sheet *s, size_t top, size_t left,
-                             const float *atom)
-{
-    struct orientation o = orientation_of(atom, &s->m->input);
-    double zoom = (double)s->zoom, side = smaller_step(s);
-    canvas_rectangle(s->image, top, left, s->step_y - 1, s->step_x - 1,
-                     colour_of((double)o.angle, (double)o.selectivity));
-    if (o.selectivity <= 0.0f)
-        return;
-    double half =
-        within(0.25 * zoom / (double)o.frequency, 0.15 * side, 0.45 * side);
-    double x = within(zoom * (double)o.x, half, (double)s->step_x - 1);
-    double y = within(zoom * (double)o.y, half, (double)s->step_y - 1);
-    double dx = half * cos((double)o.angle), dy = half * sin((double)o.angle);
-    x += (double)left;
-    y += (double)top;
-    canvas_line(s->image, x - dx, y + dy, x + dx, y - dy, fmax(1, 0.05 * side),
-                ink);
-}
-
-/* ---- the whole picture ---- */
+/* ---- the parts ---- */
 
 static void draw_edges(const struct sheet *s)
 {
     double x_step = (double)s->step_x, y_step = (double)s->step_y;
-    double thickness = fmax(1, 0.04 * smaller_step(s));
+    double thickness = fmax(1, 0.04 * fmin(x_step, y_step));
     for (size_t i = 0; i < s->layout.n_edges; i++) {
         struct layout_place from = s->layout.places[s->layout.edges[i].from];
         struct layout_place to = s->layout.places[s->layout.edges[i].to];
@@ -133,14 +43,14 @@ static void draw_tile(const struct sheet *s, enum render_view view, size_t unit,
                       const float *atom)
 {
     struct layout_place p = s->layout.places[unit];
-    size_t top = (size_t)(p.y * (float)s->step_y) + 1;
-    size_t left = (size_t)(p.x * (float)s->step_x) + 1;
-    if (view == RENDER_ORIENTATION) {
-        draw_orientation(s, top, left, atom);
-        return;
-    }
-    float most = largest_size(atom, model_inputs(s->m));
-    draw_row(s->m, s->image, top, left, s->zoom, atom, -most, most);
+    struct tile tile = {.image = s->image,
+                        .top = (size_t)(p.y * (float)s->step_y) + 1,
+                        .left = (size_t)(p.x * (float)s->step_x) + 1,
+                        .zoom = s->zoom};
+    if (view == RENDER_ORIENTATION)
+        tile_draw_orientation(&tile, s->m, atom);
+    else
+        tile_draw_atom(&tile, s->m, atom);
 }
 
 static enum err_code draw_tiles(const struct sheet *s, enum render_view view,
@@ -159,27 +69,6 @@ static enum err_code draw_tiles(const struct sheet *s, enum render_view view,
             draw_tile(s, view, first + i, atoms + i * inputs);
     }
     return ERR_OK;
-}
-
-/* Each direction from the middle in its own colour, full at the rim; spokes
- * like the lines of the tiles. */
-static void draw_wheel(const struct sheet *s)
-{
-    double radius = 0.5 * (double)s->wheel - 1;
-    double x0 = radius + 1, y0 = (double)s->image->height - radius - 1;
-    for (double y = y0 - radius; y < y0 + radius; y++)
-        for (double x = x0 - radius; x < x0 + radius; x++) {
-            double dx = floor(x) + 0.5 - x0, dy = y0 - floor(y) - 0.5;
-            double share = hypot(dx, dy) / radius;
-            if (share <= 1)
-                canvas_rectangle(s->image, (size_t)y, (size_t)x, 1, 1,
-                                 colour_of(atan2(dy, dx), share));
-        }
-    for (int i = 0; i < 16; i++) {
-        double dx = radius * cos(i * M_PI / 8), dy = radius * sin(i * M_PI / 8);
-        canvas_line(s->image, x0 + 0.6 * dx, y0 - 0.6 * dy, x0 + 0.9 * dx,
-                    y0 - 0.9 * dy, fmax(1, 0.03 * radius), ink);
-    }
 }
 
 /* ---- sizes ---- */
@@ -228,9 +117,8 @@ static enum err_code init_image(const struct sheet *s,
                        "a picture of %.0f x %.0f is the smallest: the longest "
                        "side allowed is %.0f",
                        height, width, most);
-    size_t channels = options->view == RENDER_ORIENTATION
-                          ? 3
-                          : picture_channels(&s->m->input);
+    size_t channels =
+        options->view == RENDER_ORIENTATION ? 3 : tile_channels(s->m);
     return canvas_init(s->image, (size_t)height, (size_t)width, channels,
                        ground, e);
 }
@@ -274,7 +162,7 @@ static enum err_code render(struct sheet *s,
         return e->code;
     }
     if (s->wheel)
-        draw_wheel(s);
+        tile_draw_wheel(s->image, s->image->height - s->wheel, 0, s->wheel);
     return ERR_OK;
 }
 
@@ -293,9 +181,9 @@ enum err_code render_atoms(const struct model *m,
 enum err_code render_row(const struct model *m, const float *row, float low,
                          float high, struct image *out, struct err *e)
 {
-    if (canvas_init(out, tile_height(m), tile_width(m),
-                    picture_channels(&m->input), ground, e))
+    if (canvas_init(out, tile_height(m), tile_width(m), tile_channels(m),
+                    ground, e))
         return e->code;
-    draw_row(m, out, 0, 0, 1, row, low, high);
+    tile_draw_row(&(struct tile){.image = out, .zoom = 1}, m, row, low, high);
     return ERR_OK;
 }

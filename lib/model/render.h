@@ -2,7 +2,8 @@
  * structure's layout says; edges of the layout are lines behind them.
  *
  * Seen as atoms, each is scaled by its own largest magnitude, grey in the
- * middle being zero, so signs can be seen. Seen as orientations, each is a
+ * middle being zero, so signs can be seen (in models that whiten, the atom's
+ * mean). Seen as orientations, each is a
  * colour for the way that its stripes run, dark where they have none, with a
  * line along them; a colour wheel below tells which is which: the colour of a
  * direction is that of the spoke in this direction.

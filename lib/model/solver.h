@@ -27,7 +27,8 @@ struct solver {
     enum solver_method method;
     size_t steps; /* at most: proximal steps, or sweeps over coordinates */
     /* A row stops after a step that moved no unit's gradient by more than
-     * tolerance * max|D'x|: the step times L, or times |d_i|^2. */
+     * tolerance * max|D'x|: the step times L, or times |d_i|^2. float32 reaches
+     * 1e-6. */
     float tolerance;
     bool nonnegative;
 };

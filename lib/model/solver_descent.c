@@ -2,7 +2,8 @@
  * caches, and most sweeps only go over the few units that are on.
  *
  * A sweep over all units, then sweeps over those that are on until they stand
- * still, then one over all to see whether others want to come on.
+ * still (or for so long that others had better be asked), then one over all to
+ * see whether others want to come on.
  */
 #include "lib/model/solver_parts.h"
 
@@ -12,6 +13,12 @@
 #include <float.h>
 #include <math.h>
 #include <string.h>
+
+/* Sweeps over the units that are on, at most, between two over all. */
+enum { MOST_PARTIAL = 20 };
+
+/* Finer than this share of max|D'x| float32 does not tell gradients apart. */
+static const float finest = 4 * FLT_EPSILON;
 
 struct descent {
     const struct solve *p;
@@ -64,7 +71,8 @@ static bool begin(struct descent *d, size_t row)
     find_residual(d);
     dec->kind->adjoint(dec, d->z, d->r, 1, d->p->scratch);
     bool finite = vec_finite(d->z, n) && vec_finite(d->curvature, n);
-    d->still = d->p->s->tolerance * vec_largest(d->z, n);
+    float tolerance = d->p->s->tolerance;
+    d->still = fmaxf(tolerance, finest) * vec_largest(d->z, n);
     memset(d->z, 0, n * sizeof *d->z);
     return finite;
 }
@@ -80,8 +88,7 @@ static float minimum(float a, float cut, float curvature, bool nonnegative)
     return copysignf(size, a) / curvature;
 }
 
-/* Sets unit i to its minimum; the change of its gradient by that, 0 where it
- * is no more than rounding. */
+/* Sets unit i to its minimum; the change of its gradient by that. */
 static float set_unit(struct descent *d, size_t i)
 {
     const struct structure *s = &d->p->l->structure;
@@ -93,14 +100,13 @@ static float set_unit(struct descent *d, size_t i)
     float a = (float)vec_dot(atom, d->r, m) + curvature * old;
     float z = minimum(a, s->kind->threshold(s, d->z, i), curvature,
                       d->p->s->nonnegative);
-    float change = fabsf(z - old);
-    if (change <= FLT_EPSILON * fabsf(old))
+    if (z == old)
         return 0;
     d->z[i] = z;
     vec_add(d->r, atom, old - z, m);
     for (size_t j = 0; d->known && j < m; j++)
         d->r[j] = d->known[j] != 0.0f ? d->r[j] : 0.0f;
-    return change * curvature;
+    return fabsf(z - old) * curvature;
 }
 
 static float sweep(struct descent *d, const uint32_t *units, size_t count)
@@ -117,6 +123,7 @@ static void solve_row(struct descent *d, size_t row)
 {
     const struct solve *p = d->p;
     bool whole = true, last = false;
+    size_t partial = 0;
     if (!begin(d, row)) {
         solve_give_up(d->z, p->n);
         solve_store(p, row, 0, d->z, true);
@@ -127,13 +134,15 @@ static void solve_row(struct descent *d, size_t row)
         if (whole) {
             find_residual(d);
             change = sweep(d, d->all, p->n);
+            partial = 0;
         } else {
             change = sweep(d, d->on, nonzeros(d->on, d->z, p->n));
+            partial++;
         }
         bool still = change <= d->still;
         last = (whole && still) || t + 1 == p->s->steps;
         solve_store(p, row, t, d->z, last);
-        whole = still;
+        whole = still || partial == MOST_PARTIAL;
     }
 }
 

@@ -59,9 +59,12 @@ class Trees(unittest.TestCase):
                          1)
 
     def test_figures_of_pruning_are_told(self):
-        text = trees.pruned({"units_before": 151, "units": 120, "x": "y"})
-        self.assertIn("| units before | 151.0 |", text)
-        self.assertIn("| units | 120.0 |", text)
+        text = trees.pruned({"below": 0.0005, "rows": 1000,
+                             "units_before": 151, "units": 120,
+                             "loss_before": 0.5, "loss": 0.505})
+        self.assertIn("less than 0.050 % of 1000 training rows", text)
+        self.assertIn("changed by 1.000 %", text)
+        self.assertIn("| units | 151 | 120 |", text)
 
 
 class Inhibition(unittest.TestCase):
@@ -288,9 +291,11 @@ class Cards(unittest.TestCase):
 
 class Numbers(unittest.TestCase):
     def test_digits_that_count(self):
-        for value, text in ((0, "0"), (0.31549, "0.315"), (39.61, "39.6"),
-                            (400, "400"), (1234.5, "1234"), (3e-7, "3.00e-07"),
-                            (-7.25, "-7.25"), (np.nan, "-"), (None, "-")):
+        for value, text in (
+                (0, "0"), (0.31549, "0.315"), (39.61, "39.6"),
+                (400.0, "400"), (151, "151"), (1234.5, "1234"),
+                (3e-7, "3.00e-07"), (-7.25, "-7.25"), (np.nan, "-"),
+                (None, "-")):
             self.assertEqual(markdown.number(value), text)
         self.assertEqual(markdown.percent(0.0103, 2), "1.03 %")
 

@@ -6,23 +6,24 @@ follow from how it was made.
     SPARSED=build/sparsed build/venv/bin/python \\
         tests/interop/test_figures_models.py
 """
+import colorsys
+import contextlib
+import io
 import json
-import os
 import re
-import subprocess
-import sys
 import tempfile
 import unittest
 from pathlib import Path
 
 import numpy as np
-from figures_stub import ROOT
 from PIL import Image
 from safetensors.numpy import save_file
-
 from test_figures_maps import SIDE, gabor, perfect_map
 
-ROWS = 60
+import figures
+from orientation import difference
+
+ROWS = 25
 UNITS, INPUTS = 71, 144
 
 
@@ -90,12 +91,9 @@ class Sections(unittest.TestCase):
         """The block that is written for such a model."""
         folder = self.path / self.id().rpartition(".")[2]
         write(folder, *args, **tensors)
-        done = subprocess.run(
-            [sys.executable, ROOT / "bench/figures/figures.py", folder,
-             "--data", self.path / "photographs", "--rows", str(ROWS)],
-            text=True, capture_output=True, check=False,
-            env={"SPARSED": "build/sparsed", **os.environ})
-        self.assertEqual(done.returncode, 0, done.stderr)
+        with contextlib.redirect_stderr(io.StringIO()):
+            figures.main([str(folder), "--rows", str(ROWS),
+                          "--data", str(self.path / "photographs")])
         return (folder / "README.md").read_text()
 
     def titles(self, text):
@@ -142,6 +140,22 @@ class Sections(unittest.TestCase):
         self.assertIn("orientation.png", text)
         self.assertLess(float(self.row(text, "difference of")[2]), -10)
         self.assert_optimal(text, 1e-3)
+        self.assert_colours(np.angle(perfect_map()).ravel() / 2)
+
+    def assert_colours(self, theta):
+        """The program's own reading: hue of each tile of orientation.png,
+        with the y axis upwards."""
+        image = Image.open(self.path / "test_a_map" / "orientation.png"
+                           ).convert("RGB")
+        step = image.width // SIDE
+        for unit in range(SIDE * SIDE):
+            y, x = divmod(unit, SIDE)
+            red, green, blue = image.getpixel(
+                (x * step + 3, y * step + 3))
+            hue = colorsys.rgb_to_hsv(red / 255, green / 255, blue / 255)[0]
+            off = difference(np.exp(2j * np.pi * hue),
+                             np.exp(-2j * theta[unit]))
+            self.assertLess(off, 6, unit)
 
     def test_disjoint_groups(self):
         lists = np.arange(70).reshape(14, 5)
@@ -160,9 +174,10 @@ class Sections(unittest.TestCase):
             below[parent[i]] += below[i]
         text = self.card(self.atoms, {"kind": "tree", "lambda": 0.02,
                                       "branching": [10, 2, 2]}, **csr(below))
-        self.assertIn("Tree", self.titles(text))
+        self.assertEqual(self.titles(text), [
+            "On test rows", "Optimality", "Tree", "Missing pixels"])
         self.assertIn("its parent is off in 0.000 %", text)
-        self.assertEqual(self.row(text, "3 |")[1], "40")
+        self.assertEqual(self.row(text, "3 |")[0], "40")
         self.assert_optimal(text, 1e-5)
 
     def inhibition(self, structure, S):

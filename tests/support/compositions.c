@@ -16,7 +16,7 @@ static const struct {
 } settings[] = {
     {"dense", ",\"units\":8"},
     {"recurrent", ",\"steps\":3"},
-    {"iterative", ",\"steps\":1000,\"tolerance\":1e-7"},
+    {"iterative", ",\"steps\":1000,\"tolerance\":1e-6"},
     {"l1", ",\"lambda\":0.05"},
     {"groups", ",\"lambda\":0.05,\"lists\":[[0,1,2],[2,3,4],[6,4,1]],"
                "\"weights\":[[1,2,0.5],[1,1,1],[0.7,0.2,1]]"},

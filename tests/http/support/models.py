@@ -15,6 +15,15 @@ def dense(units, kind="recurrent", nonlinearity="relu", steps=5, up="code",
             "units": units, "up": up, "decoder": decoder}
 
 
+def coding(units, **solver):
+    """A layer without a net: its code is what minimises the energy."""
+    return {"operator": "dense",
+            "encoder": {"kind": "iterative", "tolerance": 1e-6,
+                        "steps": 1000, **solver},
+            "structure": {"kind": "l1", "lambda": 0.01},
+            "units": units, "up": "code", "decoder": True}
+
+
 def compose(shape, *layers, preprocess=("unit_norm",), classifier="code",
             low=0, high=1):
     config = {"input": {"shape": list(shape), "range": [low, high]},
@@ -37,12 +46,14 @@ def tensors(config, classes, rng, recurrent):
         out["preprocess.unwhiten"] = turn.T / sizes @ turn
     for i, layer in enumerate(config["layers"]):
         n = layer["units"]
-        own = {"encoder.weight": rng.normal(0, 1, (n, m)) / np.sqrt(m) * 2,
-               "encoder.bias": rng.uniform(0, 0.2, n)}
+        own = {}
+        if layer["encoder"]["kind"] != "iterative":
+            own = {"encoder.weight": rng.normal(0, 1, (n, m)) / np.sqrt(m) * 2,
+                   "encoder.bias": rng.uniform(0, 0.2, n)}
         if layer["encoder"]["kind"] == "recurrent":
             own["encoder.recurrent"] = rng.normal(
                 0, recurrent, (n, n)) / np.sqrt(n)
-        if layer["encoder"]["gain"]:
+        if layer["encoder"].get("gain"):
             own["encoder.gain"] = rng.uniform(0.5, 1.5, n)
         if layer["decoder"]:
             own["decoder.weight"] = rng.normal(0, 1, (m, n)) / np.sqrt(n)

@@ -95,7 +95,7 @@ static enum err_code triangle(const struct structure *s, struct layout *out,
 }
 
 /* Unit 0 draws a flat edge, 1 an upright one, 2 nothing but one level. */
-static struct model *triangle_model(const char *shape)
+static struct model *triangle_model(const char *shape, const char *preprocess)
 {
     static struct structure_kind kind;
     char text[400];
@@ -104,14 +104,19 @@ static struct model *triangle_model(const char *shape)
     kind.layout = triangle;
     axes_add_test_values(NULL, NULL, &kind);
     snprintf(text, sizeof text,
-             "{\"input\":{\"shape\":%s},\"layers\":[{\"operator\":\"dense\","
+             "{\"input\":{\"shape\":%s},\"preprocess\":%s,\"layers\":[{"
+             "\"operator\":\"dense\","
              "\"units\":3,\"encoder\":{\"kind\":\"feedforward\"},"
              "\"structure\":{\"kind\":\"triangle\"}}]}",
-             shape);
+             shape, preprocess);
     struct json *j = json_parse(text, strlen(text), &e);
     struct model *m = model_new(j, NULL, 0, &e);
     ck_assert_msg(m != NULL, "%s", e.msg);
-    ck_assert(!model_start(m, 1, NULL, 0, &e));
+    struct rng rng = rng_make(1, "samples", 0);
+    float samples[40 * 16];
+    for (size_t i = 0; i < 40 * 16; i++)
+        samples[i] = rng_uniform(&rng, 0, 1);
+    ck_assert_msg(!model_start(m, 1, samples, 40, &e), "%s", e.msg);
     json_free(j);
     float *w = m->layers[0].dec.weight->value;
     for (size_t i = 0; i < model_inputs(m); i++) {
@@ -130,7 +135,7 @@ static const uint8_t *at(double x, double y)
 
 static void draw(enum render_view view)
 {
-    struct model *m = triangle_model("[4,4]");
+    struct model *m = triangle_model("[4,4]", "[]");
     struct render_options options = {.view = view, .zoom = ZOOM};
     ck_assert_msg(!render_atoms(m, &options, &image, &e), "%s", e.msg);
     model_free(m);
@@ -144,11 +149,34 @@ START_TEST(tiles_lie_where_the_layout_says)
     ck_assert_uint_eq(image.height, (size_t)ceil(2.5 * STEP) + 1);
     ck_assert_int_eq(*at(20, 5), 255);
     ck_assert_int_eq(*at(20, 35), 0);
+    ck_assert_int_eq(*at(0, image.height - 1), *at(image.width - 1, 0));
     ck_assert_int_eq(*at(2.5 * STEP + 5, 20), 255);
     ck_assert_int_eq(*at(2.5 * STEP + 35, 20), 0);
     ck_assert_int_eq(*at(1.25 * STEP + 20, 1.5 * STEP + 20), 255);
     ck_assert_int_eq(*at(1.25 * STEP - 2, 1.5 * STEP + 20),
                      *at(image.width - 1, image.height - 1));
+}
+END_TEST
+
+START_TEST(in_models_that_whiten_an_atoms_own_level_does_not_show)
+{
+    struct model *m = triangle_model("[4,4]", "[{\"op\":\"whiten\"}]");
+    struct render_options options = {.zoom = ZOOM};
+    float atom[SIDE * SIDE], mean = 0, most = 0;
+    ck_assert(!atoms_draw(m, 0, 1, 1, atom, &memory, &e));
+    for (size_t i = 0; i < SIDE * SIDE; i++)
+        mean += atom[i] / (SIDE * SIDE);
+    ck_assert(fabsf(mean) > 1e-3f);
+    for (size_t i = 0; i < SIDE * SIDE; i++)
+        most = fmaxf(most, fabsf(atom[i] - mean));
+    ck_assert_msg(!render_atoms(m, &options, &image, &e), "%s", e.msg);
+    for (size_t i = 0; i < SIDE * SIDE; i++) {
+        double x = 2.5 * STEP + 5 + (double)(i % SIDE * ZOOM);
+        double want = 127.5 * (double)(1 + (atom[i] - mean) / most);
+        ck_assert_double_le(fabs(*at(x, 5 + (double)(i / SIDE * ZOOM)) - want),
+                            1);
+    }
+    model_free(m);
 }
 END_TEST
 
@@ -200,7 +228,7 @@ START_TEST(only_pictures_have_orientations)
 {
     static const char *const shapes[] = {"[16]", "[2,8]"};
     for (size_t i = 0; i < 2; i++) {
-        struct model *m = triangle_model(shapes[i]);
+        struct model *m = triangle_model(shapes[i], "[]");
         struct render_options options = {.view = RENDER_ORIENTATION};
         ck_assert_int_eq(render_atoms(m, &options, &image, &e), ERR_CONFLICT);
         ck_assert_msg(strstr(e.msg, "no pictures") != NULL, "%s", e.msg);
@@ -211,7 +239,7 @@ END_TEST
 
 START_TEST(a_picture_keeps_to_its_longest_side)
 {
-    struct model *m = triangle_model("[4,4]");
+    struct model *m = triangle_model("[4,4]", "[]");
     for (int view = RENDER_ATOMS; view <= RENDER_ORIENTATION; view++)
         for (size_t side = 64; side < 2000; side = side * 3 / 2) {
             struct render_options options = {.view = (enum render_view)view,
@@ -241,6 +269,7 @@ Suite *suite_render(void)
     t = tcase_create("pictures");
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, tiles_lie_where_the_layout_says);
+    tcase_add_test(t, in_models_that_whiten_an_atoms_own_level_does_not_show);
     tcase_add_test(t, edges_are_lines_behind_the_tiles);
     tcase_add_test(t, orientations_are_colours_that_the_wheel_explains);
     tcase_add_test(t, a_line_runs_along_the_stripes);

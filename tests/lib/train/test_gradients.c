@@ -35,7 +35,8 @@ static double loss_of(const struct model *m, const struct loss_weights *w,
     return sums.total;
 }
 
-/* *gap is by how much the slopes to both sides differ. */
+/* *gap is by how much the slopes to both sides differ: where the loss only
+ * bends, half as much for half the step. */
 static double difference(const struct model *m, const struct loss_weights *w,
                          float *value, float step, double *gap)
 {
@@ -59,13 +60,13 @@ static void check_param(const struct model *m, const struct loss_weights *w,
     for (size_t k = 0; k < p->count; k++)
         scale = fmax(scale, fabs((double)grads[p->offset + k]));
     for (size_t k = 0; k < p->count; k++) {
-        double gap;
-        double wide = difference(m, w, &p->value[k], 2e-3f, &gap);
+        double gap, wide_gap;
+        double wide = difference(m, w, &p->value[k], 2e-3f, &wide_gap);
         double narrow = difference(m, w, &p->value[k], 1e-3f, &gap);
         double got = (double)grads[p->offset + k];
         ++*entries;
         if (fabs(wide - narrow) > tolerance / 2 * (1 + scale) ||
-            gap > tolerance * 3 / 2 * (1 + scale)) {
+            fabs(gap - wide_gap / 2) > tolerance * (1 + scale)) {
             ++*kinks;
             continue;
         }
