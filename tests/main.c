@@ -10,30 +10,10 @@
     X(err) X(mem) X(arena) X(buf) X(utf8) X(clock) X(rng)                     \
     X(json_check) X(json_scan) X(json) X(file) X(lock) X(queue) X(team)       \
     X(log)                                                                    \
-    X(math) X(eigen)                                                          \
-    X(safetensors) X(npy) X(idx) X(npz) X(csv) X(image) X(canvas) X(dataset) X(photographs)\
-    X(hierarchy)                                                              \
-    X(axes) X(preprocess) X(solver) X(iterative) X(model) X(emit) X(orientation) X(render)\
-    X(gradients) X(predict) X(optimiser) X(recipe) X(measure) X(rows) X(trainer)\
-    X(math)                                                                   \
-    X(safetensors) X(npy) X(idx) X(npz) X(csv) X(image) X(dataset)            \
-    X(hierarchy) X(lateral)                                                   \
-    X(axes) X(model) X(emit) X(prune)                                         \
-    X(axes) X(model) X(emit) X(solver) X(iterative)                           \
-    X(math) X(eigen)                                                                   \
-    X(safetensors) X(npy) X(idx) X(npz) X(csv) X(image) X(dataset) X(photographs) \
-    X(axes) X(preprocess) X(model) X(emit)                                                          \
-    X(lanes) X(hierarchy) X(pools) X(groups) X(tree)                                                              \
-    X(axes) X(model) X(emit)                                                          \
-    X(safetensors) X(npy) X(idx) X(npz) X(csv) X(image)          \
-    X(canvas) X(dataset)                                                      \
-    X(axes) X(model) X(emit) X(orientation) X(render)                         \
-    X(gradients) X(optimiser) X(recipe) X(measure) X(rows) X(trainer)         \
-    X(pruning)                                                                \
     X(math) X(lanes) X(eigen)                                                 \
     X(safetensors) X(npy) X(idx) X(npz) X(csv) X(image) X(canvas) X(dataset)  \
     X(photographs)                                                            \
-    X(hierarchy) X(pools) X(lateral)                                          \
+    X(hierarchy) X(pools) X(groups) X(tree) X(lateral)                        \
     X(axes) X(preprocess) X(solver) X(iterative) X(model) X(prune) X(emit)    \
     X(orientation) X(render)                                                  \
     X(gradients) X(predict) X(optimiser) X(recipe) X(measure) X(rows)         \
@@ -41,7 +21,7 @@
     X(repository) X(registry) X(executor)                                     \
     X(tensor_json) X(routes) X(problem) X(infer)                              \
     X(infer_options) X(infer_formats) X(mask) X(models)                       \
-    X(lateral_codes)
+    X(lateral_codes) X(groups_codes)
 /* clang-format on */
 
 #define X(name) Suite *suite_##name(void);
