@@ -20,7 +20,7 @@ static const struct {
     {"l1", ",\"lambda\":0.05"},
     {"groups", ",\"lambda\":0.05,\"lists\":[[0,1,2],[2,3,4],[6,4,1]],"
                "\"weights\":[[1,2,0.5],[1,1,1],[0.7,0.2,1]]"},
-    {"tree", ",\"lambda\":0.05,\"parents\":[-1,0,0,1,1,2,-1,6],"
+    {"tree", ",\"lambda\":0.05,\"parents\":[-1,0,0,1,1,-1,5,3],"
              "\"weights\":[1,1,0.5,1,2,1,1,1.5]"},
     {"lateral", ",\"lambda\":0.05,\"strength\":0.3,\"pattern\":\"ring\","
                 "\"near\":1,\"far\":3,\"learned\":true,\"bound\":1"},

@@ -34,14 +34,15 @@ enum {
  * left of it is the distance of the dual from its optimum. */
 static const float off_limit = 1.001f;
 
-/* 16 rows at work; all but r are for overlapping groups. */
+/* 16 rows at work; what is not r is for overlapping groups. */
 struct tile {
     const struct pools *p;
     float t;
+    lanes *u;       /* (units) */
     lanes *r;       /* (units) u less all zeta */
     lanes *zeta;    /* (entries) */
     lane_mask *off; /* (n) groups that the last sweep left at 0 */
-    lanes *z;       /* (units) r, and 0 where a group is off */
+    lanes *z;       /* (units) the code that r stands for */
 };
 
 /* ---- one group ---- */
@@ -170,13 +171,14 @@ static void sweep(const struct tile *a, size_t newton_steps)
 
 /* ---- overlapping groups ---- */
 
-/* The code that r and off say. */
+/* The code is r, but 0 where a group is off, and where r has not the sign of u
+ * as the minimum has it. */
 KERNEL_CLONES
-static void clear_off(const struct tile *a)
+static void read_code(const struct tile *a)
 {
     const struct pools *p = a->p;
     for (size_t i = 0; i < p->units; i++) {
-        lane_mask off = {0};
+        lane_mask off = a->r[i] * a->u[i] <= 0.0f;
         for (uint32_t k = p->unit_first[i]; k < p->unit_first[i + 1]; k++)
             off |= a->off[p->unit_group[k]];
         a->z[i] = LANES_KEEP(~off, a->r[i]);
@@ -247,7 +249,7 @@ static void solve(const struct tile *a, lanes *best)
     for (size_t s = 0; s < MOST_SWEEPS; s++) {
         int32_t all = -1;
         sweep(a, MOST_NEWTON);
-        clear_off(a);
+        read_code(a);
         duality_gap(a, &gap);
         lane_mask fresh = ~done;
         for (size_t i = 0; i < a->p->units; i++)
@@ -280,7 +282,7 @@ static void go_on(const struct tile *a, float *state, size_t B)
     }
     for (size_t s = 0; s < SWEEPS; s++)
         sweep(a, 1);
-    clear_off(a);
+    read_code(a);
     a->zeta[entries] = LANES_ALL(a->t);
     lanes_store(state, entries + 1, a->zeta, B, entries + 1);
 }
@@ -298,16 +300,19 @@ void pools_prox(const struct pools *p, float *z, const float *u, float t,
     }
     a.r = arena_take(scratch, n, sizeof *a.r);
     if (!p->disjoint) {
+        a.u = arena_take(scratch, n, sizeof *a.u);
         a.zeta = arena_take(scratch, entries + 1, sizeof *a.zeta);
         a.off = arena_take(scratch, p->n, sizeof *a.off);
         a.z = arena_take(scratch, n, sizeof *a.z);
         best = arena_take(scratch, n, sizeof *best);
-        assert(a.zeta && a.off && a.z && best);
+        assert(a.u && a.zeta && a.off && a.z && best);
     }
     assert(a.r);
     for (size_t b = 0; b < B; b += LANES) {
         size_t rows = B - b < LANES ? B - b : LANES;
         lanes_load(a.r, u + b * n, n, rows, n);
+        if (a.u)
+            memcpy(a.u, a.r, n * sizeof *a.u);
         if (p->disjoint)
             sweep(&a, MOST_NEWTON);
         else if (state)
@@ -325,7 +330,7 @@ size_t pools_prox_bytes(const struct pools *p, size_t B)
     if (B == 0)
         return 0;
     if (!p->disjoint)
-        tile += 2 * p->units + p->n + pools_entries(p) + 1;
+        tile += 3 * p->units + p->n + pools_entries(p) + 1;
     return tile * sizeof(lanes) + 5 * MEM_ALIGN;
 }
 
