@@ -280,7 +280,7 @@ LEARNED = {**LATERAL, "learned": True}
 IMPOSSIBLE = {
     "a cycle": ({**TREE, "parents": [1, 2, 0, -1]}, "parents[0]: leads into a"),
     "its own parent": ({**TREE, "parents": [-1, 1, 0, 0]}, "parents[1]: leads"),
-    "two parents": ({**TREE, "parents": [-1, 0, [0, 1], 0]}, "parents[2]: must"),
+    "two parents": ({**TREE, "parents": [-1, 0, [0, 1], 0]}, "parents[2]"),
     "told twice": ({**TREE, "parents": [-1, 0, 0, 0], "branching": [3]},
                    'one of "branching" and "parents"'),
     "a parent out of range": ({**TREE, "parents": [-1, 0, 4, 0]}, "parents[2]"),
