@@ -254,9 +254,8 @@ enum err_code pools_check_partition(const struct pools *p, const char *where,
         uint32_t n = p->unit_first[i + 1] - p->unit_first[i];
         if (n != 1)
             return err_set(e, ERR_INVALID,
-                           "%s.partition: unit %zu is in %s group%s, not in "
-                           "one",
-                           where, i, n ? "more than one" : "no", n ? "s" : "");
+                           "%s.partition: unit %zu is in %s group, not in one",
+                           where, i, n ? "more than one" : "no");
     }
     return ERR_OK;
 }
