@@ -109,13 +109,16 @@ static inline bool still(const lanes *change, const lanes *v)
 }
 
 /* Any weights, and at most so many of Newton's steps. They begin at the v that
- * the group had, or without zeta at 0. The secular equation being concave,
- * each ends at or below the root, so that the signs of r are safe; a step that
- * is cut short is mended at the next visit. */
+ * the group had, but no lower than |W^(1/2) u| less t times the largest weight,
+ * which the root is not below either: far below it, where t is small, float32
+ * does not hold s. The secular equation being concave, each step ends at or
+ * below the root, so that the signs of r are safe; one that is cut short is
+ * mended at the next visit. */
 static inline void shrink_uneven(const struct visit *a, size_t steps,
                                  lane_mask *off)
 {
-    lanes dual = {0}, v = {0}, change;
+    lanes dual = {0}, v = {0}, whole = {0}, change;
+    float heaviest = 0;
     for (size_t k = 0; k < a->count; k++) {
         lanes x = a->r[a->indices[k]];
         if (a->zeta) {
@@ -123,13 +126,17 @@ static inline void shrink_uneven(const struct visit *a, size_t steps,
             x += a->zeta[k];
         }
         a->r[a->indices[k]] = x;
+        whole += a->w[k] * x * x;
         dual += x * x * a->inverse[k];
+        heaviest = a->w[k] > heaviest ? a->w[k] : heaviest;
     }
     LANES_SQRT(dual);
     LANES_SQRT(v);
+    LANES_SQRT(whole);
     lane_mask on = dual > a->t;
     *off = dual <= off_limit * a->t;
-    v = LANES_KEEP(on, v);
+    whole -= a->t * heaviest;
+    v = LANES_KEEP(on, LANES_PICK(v > whole, v, whole));
     for (size_t i = 0; i < steps; i++) {
         newton(a, &v, &on, &change);
         if (still(&change, &v))

@@ -286,6 +286,10 @@ START_TEST(prox_at_its_ends)
     make(_i);
     prox(out, z, 0, ROWS, NULL);
     near_all(out, z, ROWS * UNITS, 0);
+    for (float step = 1e-8f; step > 1e-30f; step *= 1e-4f) {
+        prox(out, z, step, ROWS, NULL);
+        near_all(out, z, ROWS * UNITS, 1e-5);
+    }
     prox(out, z, 1e4f, ROWS, NULL);
     for (size_t k = 0; k < ROWS * UNITS; k++)
         ck_assert(out[k] == (p->unit_sum[k % UNITS] > 0 ? 0 : z[k]));
