@@ -3,6 +3,7 @@
  */
 #include "lib/model/structure/pools.h"
 
+#include "lib/base/mem.h"
 #include "lib/base/rng.h"
 #include "tests/support/near.h"
 #include "tests/support/pools_by_hand.h"
@@ -315,6 +316,24 @@ START_TEST(no_group_and_too_many_are_refused)
 }
 END_TEST
 
+START_TEST(every_allocation_may_fail)
+{
+    make(_i);
+    for (size_t n = 0;; n++) {
+        mem_fail_after(n);
+        struct model *m = model_new(model->config, NULL, 0, &e);
+        mem_fail_after(SIZE_MAX);
+        model_free(m);
+        if (m) {
+            ck_assert_uint_gt(n, 10);
+            break;
+        }
+        ck_assert_msg(e.code == ERR_NO_MEMORY, "%zu: %s", n, e.msg);
+    }
+    end();
+}
+END_TEST
+
 Suite *suite_pools(void);
 Suite *suite_pools(void)
 {
@@ -332,6 +351,7 @@ Suite *suite_pools(void)
     suite_add_tcase(suite, t);
     TCase *limits = tcase_create("limits");
     tcase_add_test(limits, no_group_and_too_many_are_refused);
+    tcase_add_loop_test(limits, every_allocation_may_fail, 0, CASES);
     suite_add_tcase(suite, limits);
     return suite;
 }
