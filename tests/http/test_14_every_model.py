@@ -261,8 +261,7 @@ def test_traces(t):
 
 
 def test_explanations(t):
-    """Shares of the reconstruction add up to 1, those of a score to less
-    the bias, for the units that are on"""
+    """Shares of a drawing add up to 1, of a score to all but its bias"""
     for one, layer in layers(t):
         draws = one.draws(layer)
         votes = bool(one.classes) and layer == len(one.layers) - 1
@@ -270,7 +269,8 @@ def test_explanations(t):
             one.ask("encode", want=409, explain=True, layer=layer)
             continue
         got = one.ask("encode", explain=True, layer=layer)
-        for code, why in zip(got["codes"], got["explanations"]):
+        scores = one.scores(one.code(layer)) if votes else [None] * ROWS
+        for code, why, score in zip(got["codes"], got["explanations"], scores):
             assert why["indices"] == code["indices"], one.name
             shape = (len(code["indices"]),)
             assert ("reconstruction" in why) == draws, (one.name, why)
@@ -280,8 +280,9 @@ def test_explanations(t):
                 assert not shape[0] or abs(shares.sum() - 1) < 1e-3, (
                     one.name, shares.sum())
             if votes:
-                numbers("score", why["score"], shape)
-                assert why["class"] in one.classes, why
+                shares = numbers("score", why["score"], shape)
+                close("%s: score" % one, shares.sum(),
+                      score[one.classes.index(why["class"])], 1e-3)
 
 
 def test_atoms(t):

@@ -31,13 +31,22 @@ class Served:
 
     def _rows(self):
         """(ROWS,inputs) in single precision: digits where those fit, else
-        random numbers of the range."""
+        random numbers of the range and, as a code may have next to nothing of
+        such noise, what some units draw."""
         low, high = self.info["input"]["range"]
         if self.shape == [28, 28]:
             share = digits.mnist_test()[0][:ROWS].reshape(ROWS, -1) / 255
         else:
             share = np.random.default_rng(1).uniform(size=(ROWS, self.size))
-        return np.float32(low + share * (high - low))
+        x = low + share * (high - low)
+        top = len(self.layers) - 1
+        if self.shape != [28, 28] and self.decodes(top):
+            units = self.layers[top]["units"]
+            codes = [{"indices": [i, i + 1], "values": [1, 1]}
+                     for i in range(0, units - 1, max(1, units // ROWS))]
+            drawn = self.ask("decode", codes=codes)["reconstructions"]
+            x[ROWS // 2:] = drawn[:ROWS - ROWS // 2]
+        return np.float32(x)
 
     def draws(self, layer):
         """A reconstruction can be drawn from this layer's code."""
@@ -97,6 +106,13 @@ class Served:
         return np.sqrt(np.stack([
             parts[:, begin:end].sum(axis=1)
             for begin, end in zip(starts, starts[1:])], axis=1))
+
+    def scores(self, z):
+        """What top codes z give each class besides its bias."""
+        pooled = self.config["classifier"]["input"] == "pooled"
+        h = self.pools(len(self.layers) - 1, z) if pooled else z
+        size = np.maximum(np.linalg.norm(h, axis=1, keepdims=True), 1e-12)
+        return h / size @ self.tensors["classifier.weight"].T.astype(float)
 
     def parents(self, layer):
         """The parent of each unit where no child may be on alone, or None."""
