@@ -187,7 +187,7 @@ HTTP_tsan := 01-11 13-14
 unit: $(O)/tests
 	$(strip $(if $(T),CK_RUN_SUITE=$(T)) $(TEST_ENV_$(MODE)) $(O)/tests)
 
-test-cli: $(BIN) build/venv/ready ## every command, runs killed and resumed, formats
+test-cli: $(BIN) build/venv/ready ## every command, killed runs, formats, codes and figures
 	SPARSED=$(BIN) build/venv/bin/python tests/cli/test_commands.py
 	SPARSED=$(BIN) build/venv/bin/python tests/cli/test_train.py
 	build/venv/bin/python tests/interop/test_formats.py

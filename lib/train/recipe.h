@@ -11,7 +11,9 @@
  *    "phases": [{"name": "unsupervised", "epochs": 30,
  *                "weights": {"reconstruction": 1, "structure": 1,
  *                            "classification": 0, "adversarial": 0,
- *                            "adversarial_radius": 0},
+ *                            "adversarial_radius": 0, "predict": 0},
+ *                "target": {"method": "fista"},   the solver's settings, where
+ *                                  codes are to be predicted
  *                "optimiser": {"kind": "adam", "rate": 0.001,
  *                              "beta1": 0.9, "beta2": 0.999,
  *                              "epsilon": 1e-8, "clip": 0,
