@@ -214,18 +214,22 @@ static void duality_gap(const struct tile *a, lanes *gap)
     *gap = sum;
 }
 
-/* r = u less all zeta. */
-static void subtract_all(const struct tile *a)
+/* zeta times `factor`, and r = u less all zeta. */
+KERNEL_CLONES
+static void subtract_all(const struct tile *a, const lanes *factor)
 {
     const struct pools *p = a->p;
-    for (size_t k = 0; k < pools_entries(p); k++)
+    for (size_t k = 0; k < pools_entries(p); k++) {
+        a->zeta[k] *= *factor;
         a->r[p->indices[k]] -= a->zeta[k];
+    }
 }
 
 /* Each unit shares itself out among its groups, which take what they may. */
 static void start_by_shares(const struct tile *a)
 {
     const struct pools *p = a->p;
+    const lanes one = LANES_ALL(1.0f);
     for (size_t g = 0; g < p->n; g++) {
         lanes dual = {0};
         for (int64_t k = p->indptr[g]; k < p->indptr[g + 1]; k++) {
@@ -239,7 +243,7 @@ static void start_by_shares(const struct tile *a)
         for (int64_t k = p->indptr[g]; k < p->indptr[g + 1]; k++)
             a->zeta[k] *= cut;
     }
-    subtract_all(a);
+    subtract_all(a, &one);
 }
 
 /* Sweeps until every row is near enough; each keeps what it had when it first
@@ -281,11 +285,17 @@ static void go_on(const struct tile *a, float *state, size_t B)
     for (size_t b = 0; b < LANES; b++)
         t[b] = t[b] > 0.0f ? a->t / t[b] : 0.0f;
     memcpy(&change, t, sizeof t);
+<<<<<<< HEAD
     for (size_t k = 0; k < entries; k++) {
         a->zeta[k] *= change;
         a->r[p->indices[k]] -= a->zeta[k];
     }
     sweep(a, 1);
+=======
+    subtract_all(a, &change);
+    for (size_t s = 0; s < SWEEPS; s++)
+        sweep(a, 1);
+>>>>>>> review
     read_code(a);
     a->zeta[entries] = LANES_ALL(a->t);
     lanes_store(state, entries + 1, a->zeta, B, entries + 1);
