@@ -285,17 +285,8 @@ static void go_on(const struct tile *a, float *state, size_t B)
     for (size_t b = 0; b < LANES; b++)
         t[b] = t[b] > 0.0f ? a->t / t[b] : 0.0f;
     memcpy(&change, t, sizeof t);
-<<<<<<< HEAD
-    for (size_t k = 0; k < entries; k++) {
-        a->zeta[k] *= change;
-        a->r[p->indices[k]] -= a->zeta[k];
-    }
-    sweep(a, 1);
-=======
     subtract_all(a, &change);
-    for (size_t s = 0; s < SWEEPS; s++)
-        sweep(a, 1);
->>>>>>> review
+    sweep(a, 1);
     read_code(a);
     a->zeta[entries] = LANES_ALL(a->t);
     lanes_store(state, entries + 1, a->zeta, B, entries + 1);
