@@ -182,7 +182,7 @@ TEST_ENV_ubsan := CK_TIMEOUT_MULTIPLIER=10 \
                   UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 
 # File 12 measures the shipped models on whole data sets.
-HTTP_tsan := 01-11 13
+HTTP_tsan := 01-11 13-14
 
 unit: $(O)/tests
 	$(strip $(if $(T),CK_RUN_SUITE=$(T)) $(TEST_ENV_$(MODE)) $(O)/tests)

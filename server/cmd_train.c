@@ -75,13 +75,6 @@ static void catch_signals(void)
     sigaction(SIGTERM, &action, NULL);
 }
 
-static bool on_progress(void *arg, const struct train_progress *p)
-{
-    if (!train_view_show(arg, p))
-        asked_to_stop = 1;
-    return !asked_to_stop;
-}
-
 /* ---- what goes in ---- */
 
 /* All that a training needs, freed by job_fini. */
@@ -90,7 +83,9 @@ struct job {
     struct recipe *recipe;
     struct dataset *data, *test; /* test NULL without --test */
     struct model *model;
+    struct train_view view;
     char file[PATH_MAX], checkpoint[PATH_MAX];
+    bool kept; /* the checkpoint is this training's, not one it will replace */
 };
 
 static struct dataset *read_split(const struct job *job,
@@ -251,9 +246,10 @@ static enum err_code finish(struct job *job, struct err *e)
 
 /* ---- the command ---- */
 
-static void tell_start(const struct job *job)
+static void tell_start(struct job *job)
 {
     bool there = file_is_regular(job->checkpoint);
+    job->kept = there && job->args.resume;
     if (there && !job->args.resume)
         fprintf(stderr,
                 "sparsed train: starting over; %s of an earlier run will be "
@@ -264,34 +260,42 @@ static void tell_start(const struct job *job)
                 job->checkpoint);
 }
 
-/* After a run that was broken off by no fault of its own. */
-static void tell_remedy(const struct job *job)
+/* After a run that was broken off. One that diverged would do so again. */
+static void tell_rest(const struct job *job, bool diverged)
 {
-    if (file_is_regular(job->checkpoint))
-        fprintf(stderr,
-                "sparsed train: the last finished epoch is in %s; the same "
-                "command with --resume goes on from it\n",
-                job->checkpoint);
+    if (job->kept)
+        fprintf(stderr, "sparsed train: the last finished epoch is in %s%s\n",
+                job->checkpoint,
+                diverged ? ""
+                         : "; the same command with --resume goes on from it");
     else
         fprintf(stderr, "sparsed train: no epoch was finished\n");
 }
 
+static bool on_progress(void *arg, const struct train_progress *p)
+{
+    struct job *job = arg;
+    job->kept |= p->epoch_done;
+    if (!train_view_show(&job->view, p))
+        asked_to_stop = 1;
+    return !asked_to_stop;
+}
+
 static enum err_code train(struct job *job, struct err *e)
 {
-    struct train_view view;
     struct train_options options = {.threads = job->args.threads,
                                     .seed = job->recipe->seed,
                                     .checkpoint = job->checkpoint,
                                     .resume = job->args.resume,
                                     .progress = on_progress,
-                                    .arg = &view};
+                                    .arg = job};
     if (job->args.seed != NO_SEED)
         options.seed = job->args.seed;
-    train_view_init(&view, job->args.json);
+    train_view_init(&job->view, job->args.json);
     tell_start(job);
     catch_signals();
     job->model = train_run(job->recipe, job->data, &options, e);
-    train_view_end(&view);
+    train_view_end(&job->view);
     return job->model ? finish(job, e) : e->code;
 }
 
@@ -313,8 +317,9 @@ static int run(int argc, char **argv)
     if (!code)
         code = train(&job, &e);
     int result = code ? command_fail(&command_train, &e) : COMMAND_DONE;
-    if (code && (asked_to_stop || code == ERR_IO || code == ERR_NO_SPACE))
-        tell_remedy(&job);
+    if (code && (asked_to_stop || code == ERR_IO || code == ERR_NO_SPACE ||
+                 code == ERR_INTERNAL))
+        tell_rest(&job, code == ERR_INTERNAL);
     job_fini(&job);
     return result;
 }

@@ -13,15 +13,15 @@
     X(math) X(lanes) X(eigen)                                                 \
     X(safetensors) X(npy) X(idx) X(npz) X(csv) X(image) X(canvas) X(dataset)  \
     X(photographs)                                                            \
-    X(hierarchy) X(pools) X(groups) X(tree) X(lateral)                        \
+    X(hierarchy) X(pools) X(groups) X(groups_codes) X(tree) X(lateral)        \
+    X(lateral_codes)                                                          \
     X(axes) X(preprocess) X(solver) X(iterative) X(model) X(prune) X(emit)    \
     X(orientation) X(render)                                                  \
     X(gradients) X(predict) X(optimiser) X(recipe) X(measure) X(rows)         \
     X(trainer) X(pruning)                                                     \
     X(repository) X(registry) X(executor)                                     \
     X(tensor_json) X(routes) X(problem) X(infer)                              \
-    X(infer_options) X(infer_formats) X(mask) X(models)                       \
-    X(groups_codes) X(lateral_codes)
+    X(infer_options) X(infer_formats) X(mask) X(models)
 /* clang-format on */
 
 #define X(name) Suite *suite_##name(void);

@@ -56,7 +56,8 @@ static enum err_code read_range(struct model *m, const struct json *range,
         !json_is_number(high) || !(json_number(low) < json_number(high)) ||
         fabs(json_number(low)) > 1e9 || fabs(json_number(high)) > 1e9)
         return err_set(e, ERR_INVALID,
-                       "input.range: must be [low, high] with low < high");
+                       "input.range: must be [low, high] with low < high, "
+                       "both from -1e9 to 1e9");
     m->low = (float)json_number(low);
     m->high = (float)json_number(high);
     return ERR_OK;

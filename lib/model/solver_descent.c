@@ -98,6 +98,10 @@ static float set_unit(struct descent *d, size_t i)
     if (!(curvature > 0.0f)) /* an atom that draws nothing stays off */
         return 0;
     float a = (float)vec_dot(atom, d->r, m) + curvature * old;
+    /* Most units stay off under the least threshold, without what the others
+     * would add to it. */
+    if (old == 0.0f && fabsf(a) <= s->lambda)
+        return 0;
     float z = minimum(a, s->kind->threshold(s, d->z, i), curvature,
                       d->p->s->nonnegative);
     if (z == old)

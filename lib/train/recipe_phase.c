@@ -53,9 +53,31 @@ static enum err_code get_float(const struct json *j, const char *where,
     return ERR_OK;
 }
 
+/* The gradient that the term steps along must come down to the input. */
+static enum err_code check_adversarial(const struct loss_weights *w,
+                                       const struct model *m, const char *where,
+                                       struct err *e)
+{
+    if (w->adversarial <= 0)
+        return ERR_OK;
+    if (w->adversarial_radius <= 0)
+        return err_set(e, ERR_INVALID,
+                       "%s.adversarial_radius: must be over 0 where "
+                       "adversarial is",
+                       where);
+    for (size_t i = 0; i < m->n_layers; i++)
+        if (!m->layers[i].encoder.kind->backward)
+            return err_set(e, ERR_INVALID,
+                           "%s.adversarial: must be 0: no gradient passes "
+                           "through the encoder of layers[%zu] to the input",
+                           where, i);
+    return ERR_OK;
+}
+
 static enum err_code read_weights(struct recipe_phase *p,
                                   const struct recipe *r, const struct json *j,
-                                  const char *where, struct err *e)
+                                  const struct model *m, const char *where,
+                                  struct err *e)
 {
     static const char *const known[] = {"reconstruction",
                                         "structure",
@@ -84,11 +106,8 @@ static enum err_code read_weights(struct recipe_phase *p,
                        "%s: classification and adversarial must be 0 for a "
                        "model without a classifier",
                        where);
-    if (w->adversarial > 0 && w->adversarial_radius <= 0)
-        return err_set(e, ERR_INVALID,
-                       "%s.adversarial_radius: must be over 0 where "
-                       "adversarial is",
-                       where);
+    if (check_adversarial(w, m, where, e))
+        return e->code;
     p->measure = classes ? RECIPE_ERROR : RECIPE_LOSS;
     return ERR_OK;
 }
@@ -260,7 +279,7 @@ static enum err_code read_phase(struct recipe_phase *p, const struct recipe *r,
                        : !weights     ? "weights"
                                       : "optimiser");
     snprintf(inside, sizeof inside, "%s.weights", where);
-    if (read_weights(p, r, weights, inside, e))
+    if (read_weights(p, r, weights, m, inside, e))
         return e->code;
     snprintf(inside, sizeof inside, "%s.target", where);
     if (read_target(p, target, m, inside, e))

@@ -175,8 +175,9 @@ static enum err_code run_batches(struct trainer *t, struct err *e)
         step.rate = schedule_rate(phase_of(t), t->epoch * t->rows.n_batches + i,
                                   t->rows.n_batches);
         if (stepper_run(t->stepper, &step, &p->loss, e)) {
-            err_wrap(e, "batch %zu of %zu, at rate %.3g", i + 1,
-                     t->rows.n_batches, step.rate);
+            err_wrap(e, "batch %zu of %zu, at rate %.3g%s", i + 1,
+                     t->rows.n_batches, step.rate,
+                     e->code == ERR_INTERNAL ? ", which may be too high" : "");
             return wrap_epoch(t, e);
         }
         p->rate = step.rate;

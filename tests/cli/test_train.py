@@ -7,6 +7,7 @@ A run that is killed again and again, and goes on with --resume, must end in
 the same bytes as an undisturbed one. Standard library only.
 """
 import json
+import math
 import os
 import random
 import signal
@@ -54,12 +55,34 @@ def write_png(path, side, pixels):
         chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
 
 
+def find_tensor(data, name):
+    """Where the bytes of a tensor lie in those of a safetensors file."""
+    start = 8 + struct.unpack("<Q", data[:8])[0]
+    begin, end = json.loads(data[8:start])[name]["data_offsets"]
+    return start + begin, start + end
+
+
 def read_tensor(path, name):
     """The bytes of a tensor in a safetensors file."""
     data = Path(path).read_bytes()
-    start = 8 + struct.unpack("<Q", data[:8])[0]
-    begin, end = json.loads(data[8:start])[name]["data_offsets"]
-    return data[start + begin:start + end]
+    begin, end = find_tensor(data, name)
+    return data[begin:end]
+
+
+def numbers(data, name):
+    """A tensor of single precision."""
+    begin, end = find_tensor(data, name)
+    return [x for x, in struct.iter_unpack("<f", data[begin:end])]
+
+
+def finite(data):
+    """Whether all tensors of single precision are, and there are some."""
+    size, = struct.unpack("<Q", data[:8])
+    header = json.loads(data[8:8 + size])
+    names = [name for name, tensor in header.items()
+             if tensor.get("dtype") == "F32"]
+    return bool(names) and all(
+        math.isfinite(x) for name in names for x in numbers(data, name))
 
 
 class TrainTest(unittest.TestCase):
@@ -224,6 +247,171 @@ class TrainTest(unittest.TestCase):
         end = run([SPARSED, "eval", RECIPE, "--data", DATA])
         self.assertEqual(end.returncode, 1)
         self.assertIn("mini.json", end.stderr)
+
+
+def coding(structure, units=4, method="fista", **more):
+    """A recipe of one phase for a code that is found by iteration; `more`
+    replaces members."""
+    return {
+        "seed": 1, "validation": 40, "batch": 20,
+        "model": {
+            "input": {"shape": [28, 28], "range": [0, 1]},
+            "preprocess": [{"op": "unit_norm"}],
+            "layers": [{
+                "operator": "dense", "units": units,
+                "encoder": {"kind": "iterative", "method": method},
+                "structure": {"lambda": 0.01, **structure}}]},
+        "phases": [phase("training", 0.1)], **more}
+
+
+def phase(name, rate, **more):
+    return {"name": name, "epochs": 2,
+            "weights": {"reconstruction": 1, "structure": 1},
+            "optimiser": {"kind": "sgd", "rate": rate, **more}}
+
+
+TREE = {"kind": "tree"}
+GROUPS = {"kind": "groups"}
+LATERAL = {"kind": "lateral", "pattern": "all", "strength": 0.25}
+BRANCHES = {**LATERAL, "pattern": "tree"}
+LEARNED = {**LATERAL, "learned": True}
+
+# What cannot be: the structure, and what the refusal must say.
+IMPOSSIBLE = {
+    "a cycle": ({**TREE, "parents": [1, 2, 0, -1]}, "parents[0]: leads into a"),
+    "its own parent": ({**TREE, "parents": [-1, 1, 0, 0]}, "parents[1]: leads"),
+    "two parents": ({**TREE, "parents": [-1, 0, [0, 1], 0]}, "parents[2]"),
+    "told twice": ({**TREE, "parents": [-1, 0, 0, 0], "branching": [3]},
+                   'one of "branching" and "parents"'),
+    "a parent out of range": ({**TREE, "parents": [-1, 0, 4, 0]}, "parents[2]"),
+    "too many units": ({**TREE, "branching": [2, 2]}, "branching: makes"),
+    "an inhibiting cycle": ({**BRANCHES, "parents": [1, 0, 0, 0]}, "cycle"),
+    "an index out of range": ({**GROUPS, "lists": [[0, 1], [2, 4]]},
+                              "lists[1][1]: must be a unit, 0 to 3"),
+    "an index below 0": ({**GROUPS, "lists": [[0, 1], [-1, 3]]}, "lists[1][0]"),
+    "a unit twice": ({**GROUPS, "lists": [[0, 1], [2, 2]]}, "unit 2 is twice"),
+    "an overlap": ({**GROUPS, "lists": [[0, 1, 2], [2, 3]], "partition": True},
+                   "partition: unit 2 is in more than one group"),
+    "a unit left out": ({**GROUPS, "lists": [[0, 1], [2]], "partition": True},
+                        "partition: unit 3 is in no group"),
+    "a window that overlaps": (
+        {**GROUPS, "partition": True,
+         "map": {"height": 2, "width": 2, "window": 2}}, "partition: unit 0"),
+    "a negative weight": ({**GROUPS, "lists": [[0, 1]], "weights": [[1, -1]]},
+                          "weights[0][1]"),
+    "a negative strength": ({**LATERAL, "strength": -1}, "strength: want 0"),
+    "a negative bound": ({**LEARNED, "bound": -1}, "bound: want 0"),
+    "a negative lambda": ({**LATERAL, "lambda": -1}, "lambda: want 0"),
+}
+
+
+class RefusalTest(unittest.TestCase):
+    """Recipes that cannot be, and trainings that go wrong."""
+
+    def setUp(self):
+        temp = tempfile.TemporaryDirectory(prefix="sparsed-refusal-")
+        self.addCleanup(temp.cleanup)
+        self.folder = Path(temp.name)
+        self.out = self.folder / "out/model.safetensors"
+        self.checkpoint = Path(str(self.out) + ".checkpoint")
+
+    def train(self, recipe, *more):
+        path = self.folder / "recipe.json"
+        path.write_text(recipe if isinstance(recipe, str)
+                        else json.dumps(recipe))
+        return run(command(self.out, "--json", *more, recipe=str(path)))
+
+    def test_an_impossible_structure_is_refused_before_training(self):
+        for name, (structure, words) in IMPOSSIBLE.items():
+            method = "descent" if "pattern" in structure else "fista"
+            with self.subTest(name):
+                end = self.train(coding(structure, method=method))
+                self.assertEqual(end.returncode, 1, end.stderr)
+                self.assertIn("layers[0].structure", end.stderr)
+                self.assertIn(words, end.stderr)
+                self.assertEqual(end.stdout, "")
+                self.assertFalse(self.out.parent.exists())
+        twice = json.dumps(coding({**TREE, "parents": [-1, 0, 0, 0]})).replace(
+            '"parents"', '"parents": [-1, 0, 1, 1], "parents"')
+        end = self.train(twice)
+        self.assertEqual(end.returncode, 1, end.stderr)
+        self.assertIn("duplicate", end.stderr)
+
+    def test_an_adversarial_term_needs_a_gradient_on_the_input(self):
+        recipe = coding({**GROUPS, "blocks": 2})
+        recipe["model"]["classifier"] = {"input": "code"}
+        recipe["phases"][0]["weights"] = {
+            "classification": 1, "adversarial": 1, "adversarial_radius": 1}
+        end = self.train(recipe)
+        self.assertEqual(end.returncode, 1)
+        self.assertIn("phases[0].weights.adversarial: must be 0", end.stderr)
+        self.assertFalse(self.out.parent.exists())
+
+    def test_a_file_with_negative_inhibition_is_refused(self):
+        end = self.train(coding(LEARNED, method="descent"))
+        self.assertEqual(end.returncode, 0, end.stderr)
+        good = self.out.read_bytes()
+        at, _ = find_tensor(good, "layers.0.structure.inhibition")
+        one = struct.pack("<f", -0.5)  # in the row of unit 0, for unit 1
+        told = good.replace(b'strength\\":0.25', b'strength\\":-0.5', 1)
+        self.assertNotEqual(told, good)
+        for bad, words in ((good[:at + 4] + one + good[at + 8:],
+                            "structure.inhibition: negative at 0, 1"),
+                           (told, "structure.strength: want 0")):
+            self.out.write_bytes(bad)
+            for action in (["inspect", str(self.out)],
+                           ["eval", str(self.out), "--data", DATA]):
+                end = run([SPARSED, *action])
+                self.assertEqual(end.returncode, 1, end.stderr)
+                self.assertIn(words, end.stderr)
+
+    def assert_stops(self, recipe):
+        """The second phase diverges, and leaves the first one's end."""
+        recipe["model"]["input"]["range"] = [0, 1e6]
+        recipe["model"]["preprocess"] = []
+        recipe["rates"] = {"weight": 1e6}
+        recipe["phases"] = [phase("calm", 1e-12),
+                            phase("wild", 1e3, project_every=1000)]
+        end = self.train(recipe)
+        self.assertEqual(end.returncode, 1, end.stderr)
+        for word in ("phase 2 (wild), epoch 1", "not finite",
+                     "rate 1e+03, which may be too high",
+                     "last finished epoch is in %s" % self.checkpoint):
+            self.assertIn(word, end.stderr)
+        self.assertNotIn("--resume", end.stderr)
+        self.assertEqual(len(end.stdout.splitlines()), 2)
+        kept = self.checkpoint.read_bytes()
+        self.assertTrue(finite(kept))
+        # Going on from there ends where it ended.
+        end = self.train(recipe, "--resume")
+        self.assertEqual(end.returncode, 1, end.stderr)
+        self.assertIn("phase 2 (wild), epoch 1", end.stderr)
+        self.assertEqual(self.checkpoint.read_bytes(), kept)
+        self.assertFalse(self.out.exists())
+
+    def test_a_diverging_step_stops_and_keeps_the_checkpoint(self):
+        self.assert_stops(coding({**GROUPS, "blocks": 4}, 16))
+
+    def test_so_it_does_where_inhibition_is_learned(self):
+        self.assert_stops(coding(LEARNED, 16, "descent"))
+
+    def test_bounds_hold_at_any_rate(self):
+        recipe = coding(LEARNED, 16, "descent",
+                        rates={"weight": 1e6, "inhibition": 1e6})
+        recipe["phases"] = [phase("wild", 1e3, momentum=0.9)]
+        end = self.train(recipe)
+        self.assertEqual(end.returncode, 0, end.stderr)
+        data = self.out.read_bytes()
+        self.assertTrue(finite(data))
+        S = numbers(data, "layers.0.structure.inhibition")
+        self.assertGreaterEqual(min(S), 0)
+        self.assertLessEqual(max(S), 5 * LEARNED["strength"])
+        self.assertNotEqual(set(S), {0, LEARNED["strength"]})
+        self.assertEqual(S, [S[16 * j + i] for i in range(16)
+                             for j in range(16)])
+        D = numbers(data, "layers.0.decoder.weight")
+        for unit in range(16):
+            self.assertLess(sum(x * x for x in D[unit::16]), 1.001)
 
 
 if __name__ == "__main__":

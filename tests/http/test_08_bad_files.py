@@ -112,6 +112,56 @@ def damages(path):
         header, input={"shape": [4], "range": [1, 1]}), buffer)
 
 
+GROUPS = models.compose((4,), models.coding(6, {
+    "kind": "groups", "lambda": 0.1, "lists": [[0, 1, 2], [3, 4, 5]],
+    "partition": True}))
+TREE = models.compose((4,), models.coding(6, {
+    "kind": "tree", "lambda": 0.1, "parents": [-1, 0, 0, 1, 1, 2]}))
+LATERAL = models.compose((4,), models.coding(6, {
+    "kind": "lateral", "lambda": 0.1, "pattern": "all", "strength": 0.5},
+    method="descent"))
+
+
+def with_structure(header, **changes):
+    layer = json.loads(header["__metadata__"]["config"])["layers"][0]
+    layer["structure"].update(changes)
+    return with_config(header, layers=[layer])
+
+
+def structure_damages(groups, tree, lateral):
+    """(name, bytes, words of the reason) of impossible structures, made from
+    good files."""
+    for name, (header, buffer), changes, words in (
+            ("out-of-range", groups, {"lists": [[0, 1, 2], [3, 4, 6]]},
+             "lists[1][2]"),
+            ("overlap", groups, {"lists": [[0, 1, 2, 3], [3, 4, 5]]},
+             "more than one group"),
+            ("left-out", groups, {"lists": [[0, 1, 2], [3, 4]]}, "no group"),
+            ("other-groups", groups, {"lists": [[0, 1, 3], [2, 4, 5]]},
+             "groups.indices is not what the config says"),
+            ("cycle", tree, {"parents": [1, 2, 0, 1, 1, 2]}, "cycle"),
+            ("two-parents", tree, {"parents": [-1, 0, 0, [1, 2], 1, 2]},
+             "parents[3]"),
+            ("other-tree", tree, {"parents": [-1, 0, 0, 1, 2, 2]},
+             "groups.indptr is not what the config says"),
+            ("negative-strength", lateral, {"strength": -0.5}, "strength")):
+        yield name, join(with_structure(header, **changes), buffer), words
+    header, buffer = groups
+    name = "layers.0.structure.groups.weights"
+    yield "no-weights", join({k: v for k, v in header.items() if k != name} |
+                             {"other": header[name]}, buffer), name
+    header, buffer = lateral
+    begin, _ = header["layers.0.structure.inhibition"]["data_offsets"]
+    for name, places, value, words in (
+            ("negative", (1, 6), -0.5, "negative at 0, 1"),
+            ("lopsided", (1,), 0.25, "not symmetric at 0, 1"),
+            ("of-itself", (7,), 0.5, "unit 1 inhibits itself")):
+        bad = bytearray(buffer)
+        for place in places:
+            struct.pack_into("<f", bad, begin + 4 * place, value)
+        yield name, join(header, bytes(bad)), words
+
+
 def put(folder, name, data):
     path = models.path_of(folder, name, 1)
     path.parent.mkdir(parents=True)
@@ -146,6 +196,24 @@ def test_damaged_files(t):
     assert t.call("POST", "/v1/models/good/encode", BODY,
                   server=own).status == 200
     assert t.call("GET", "/healthz", server=own).status == 200
+
+
+def test_impossible_structures(t):
+    """Groups, trees and inhibition that cannot be are told as such"""
+    folder, good = t.folder(), []
+    for name, config in (("g", GROUPS), ("t", TREE), ("l", LATERAL)):
+        models.write(folder, name, config)
+        good.append(parts(models.path_of(folder, name, 1)))
+    wanted = {}
+    for name, data, words in structure_damages(*good):
+        put(folder, name, data)
+        wanted[name] = words
+    state = t.start(folder).wait_ready(503).json()
+    assert state["models"] == 3, state
+    assert len(state["reasons"]) == len(wanted), state["reasons"]
+    for name, words in wanted.items():
+        why = [r for r in state["reasons"] if "/%s/" % name in r]
+        assert len(why) == 1 and words in why[0], (name, words, why)
 
 
 def test_damage_to_any_byte(t):

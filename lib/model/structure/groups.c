@@ -79,63 +79,6 @@ static void fini(struct structure *s)
     s->own = NULL;
 }
 
-/* ---- running ---- */
-
-static double value(const struct structure *s, const float *z, size_t B)
-{
-    return pools_value(pools_of(s), s->lambda, z, B);
-}
-
-static void gradient(const struct structure *s, float *dz, const float *z,
-                     size_t B, float scale)
-{
-    pools_gradient(pools_of(s), s->lambda, dz, z, B, scale);
-}
-
-static void prox(const struct structure *s, float *z, const float *u,
-                 float step, size_t B, float *state, struct arena *scratch)
-{
-    pools_prox(pools_of(s), z, u, step * s->lambda, B, state, scratch);
-}
-
-static size_t prox_state(const struct structure *s)
-{
-    return pools_prox_state(pools_of(s));
-}
-
-static size_t prox_bytes(const struct structure *s, size_t B)
-{
-    return pools_prox_bytes(pools_of(s), B);
-}
-
-static void pool(const struct structure *s, float *v, const float *z, size_t B)
-{
-    pools_pool(pools_of(s), v, z, B);
-}
-
-static void pool_backward(const struct structure *s, float *dz, const float *dv,
-                          const float *z, const float *v, size_t B)
-{
-    pools_pool_backward(pools_of(s), dz, dv, z, v, B);
-}
-
-static void unpool(const struct structure *s, float *out, const float *wanted,
-                   const float *z, const float *v, size_t B)
-{
-    pools_unpool(pools_of(s), out, wanted, z, v, B);
-}
-
-static int emit_pool(const struct structure *s, struct graph *g, int z)
-{
-    return pools_emit_pool(pools_of(s), g, z);
-}
-
-static int emit_unpool(const struct structure *s, struct graph *g, int wanted,
-                       int z, int v)
-{
-    return pools_emit_unpool(pools_of(s), g, wanted, z, v);
-}
-
 /* ---- fewer units ---- */
 
 static struct json *unit_number(const struct pools *p, int64_t k,
@@ -279,17 +222,17 @@ const struct structure_kind structure_groups = {
     .heads = 1,
     .configure = configure,
     .fini = fini,
-    .value = value,
-    .gradient = gradient,
-    .prox = prox,
-    .prox_state = prox_state,
-    .prox_bytes = prox_bytes,
-    .pool = pool,
-    .pool_backward = pool_backward,
-    .unpool = unpool,
+    .value = pools_value,
+    .gradient = pools_gradient,
+    .prox = pools_prox,
+    .prox_state = pools_prox_state,
+    .prox_bytes = pools_prox_bytes,
+    .pool = pools_pool,
+    .pool_backward = pools_pool_backward,
+    .unpool = pools_unpool,
     .pools = pools_of,
     .prune = prune,
-    .emit_pool = emit_pool,
-    .emit_unpool = emit_unpool,
+    .emit_pool = pools_emit_pool,
+    .emit_unpool = pools_emit_unpool,
     .layout = layout,
 };

@@ -175,9 +175,14 @@ static void ratios(const struct pools *p, lanes *c, const float *above,
 
 /* ---- rows ---- */
 
-double pools_value(const struct pools *p, float lambda, const float *z,
-                   size_t B)
+static const struct pools *pools_of(const struct structure *s)
 {
+    return s->kind->pools(s);
+}
+
+double pools_value(const struct structure *s, const float *z, size_t B)
+{
+    const struct pools *p = pools_of(s);
     lanes v[POOLS_MAX_GROUPS];
     double sum = 0;
     for (struct rows r = {0}; next_rows(&r, B);) {
@@ -186,14 +191,15 @@ double pools_value(const struct pools *p, float lambda, const float *z,
             for (size_t b = 0; b < r.B; b++)
                 sum += (double)v[g][b];
     }
-    return (double)lambda * sum;
+    return (double)s->lambda * sum;
 }
 
-void pools_gradient(const struct pools *p, float lambda, float *dz,
-                    const float *z, size_t B, float scale)
+void pools_gradient(const struct structure *s, float *dz, const float *z,
+                    size_t B, float scale)
 {
+    const struct pools *p = pools_of(s);
     lanes c[POOLS_MAX_GROUPS];
-    float slope = scale * lambda;
+    float slope = scale * s->lambda;
     for (struct rows r = {0}; next_rows(&r, B);) {
         pool_rows(p, c, z + r.b * p->units, r.B);
         for (size_t g = 0; g < p->n; g++)
@@ -202,8 +208,9 @@ void pools_gradient(const struct pools *p, float lambda, float *dz,
     }
 }
 
-void pools_pool(const struct pools *p, float *v, const float *z, size_t B)
+void pools_pool(const struct structure *s, float *v, const float *z, size_t B)
 {
+    const struct pools *p = pools_of(s);
     lanes tile[POOLS_MAX_GROUPS];
     for (struct rows r = {0}; next_rows(&r, B);) {
         pool_rows(p, tile, z + r.b * p->units, r.B);
@@ -211,9 +218,10 @@ void pools_pool(const struct pools *p, float *v, const float *z, size_t B)
     }
 }
 
-void pools_pool_backward(const struct pools *p, float *dz, const float *dv,
+void pools_pool_backward(const struct structure *s, float *dz, const float *dv,
                          const float *z, const float *v, size_t B)
 {
+    const struct pools *p = pools_of(s);
     lanes c[POOLS_MAX_GROUPS];
     for (struct rows r = {0}; next_rows(&r, B);) {
         ratios(p, c, dv + r.b * p->n, v + r.b * p->n, r.B);
@@ -236,9 +244,10 @@ static void unpool_rows(const struct pools *p, float *out, const lanes *c,
     }
 }
 
-void pools_unpool(const struct pools *p, float *out, const float *wanted,
+void pools_unpool(const struct structure *s, float *out, const float *wanted,
                   const float *z, const float *v, size_t B)
 {
+    const struct pools *p = pools_of(s);
     lanes c[POOLS_MAX_GROUPS];
     for (struct rows r = {0}; next_rows(&r, B);) {
         ratios(p, c, wanted + r.b * p->n, v + r.b * p->n, r.B);
@@ -273,8 +282,9 @@ static int emit_matrix(const struct pools *p, struct graph *g, enum matrix by)
                        (size_t[]){rows, columns});
 }
 
-int pools_emit_pool(const struct pools *p, struct graph *g, int z)
+int pools_emit_pool(const struct structure *s, struct graph *g, int z)
 {
+    const struct pools *p = pools_of(s);
     int square = g->apply(g, GRAPH_MULTIPLY, z, z);
     int sums = g->apply(g, GRAPH_PRODUCT, square, emit_matrix(p, g, BY_GROUP));
     return g->apply(g, GRAPH_SQRT, sums, GRAPH_NONE);
@@ -291,9 +301,10 @@ static int emit_lone(const struct pools *p, struct graph *g)
     return g->constant(g, "lone_units", lone, 1, &p->units);
 }
 
-int pools_emit_unpool(const struct pools *p, struct graph *g, int wanted, int z,
-                      int v)
+int pools_emit_unpool(const struct structure *s, struct graph *g, int wanted,
+                      int z, int v)
 {
+    const struct pools *p = pools_of(s);
     static const size_t one = 1;
     int safe = g->apply(g, GRAPH_MAX, v,
                         g->constant(g, "smallest_pool", &smallest, 1, &one));

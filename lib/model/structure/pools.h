@@ -44,36 +44,33 @@ static inline size_t pools_entries(const struct pools *p)
     return (size_t)p->indptr[p->n];
 }
 
-/* ---- as the members of a structure's table that are called so ---- */
+/* ---- as the members of a structure's table that are called so; the pools are
+ * what its `pools` gives ---- */
 
 /* lambda sum_j v_j, and its gradient: lambda z_i sum_j w_ji / v_j, of which a
  * group with v_j = 0 has no part. */
-double pools_value(const struct pools *p, float lambda, const float *z,
-                   size_t B);
-void pools_gradient(const struct pools *p, float lambda, float *dz,
-                    const float *z, size_t B, float scale);
-void pools_pool(const struct pools *p, float *v, const float *z, size_t B);
-void pools_pool_backward(const struct pools *p, float *dz, const float *dv,
+double pools_value(const struct structure *s, const float *z, size_t B);
+void pools_gradient(const struct structure *s, float *dz, const float *z,
+                    size_t B, float scale);
+void pools_pool(const struct structure *s, float *v, const float *z, size_t B);
+void pools_pool_backward(const struct structure *s, float *dz, const float *dv,
                          const float *z, const float *v, size_t B);
 /* Each unit times the mean of wanted_j / v_j over its groups, weighted by w_ji;
  * a unit without group stays. What pool gave is undone exactly. */
-void pools_unpool(const struct pools *p, float *out, const float *wanted,
+void pools_unpool(const struct structure *s, float *out, const float *wanted,
                   const float *z, const float *v, size_t B);
 /* Their constants are from g->memory. */
-int pools_emit_pool(const struct pools *p, struct graph *g, int z);
-int pools_emit_unpool(const struct pools *p, struct graph *g, int wanted, int z,
-                      int v);
+int pools_emit_pool(const struct structure *s, struct graph *g, int z);
+int pools_emit_unpool(const struct structure *s, struct graph *g, int wanted,
+                      int z, int v);
 
-/* ---- proximal step (pools_prox.c) ---- */
-
-/* z (B,units) = argmin 1/2 |z - u|^2 + t sum_j v_j(z); z may be u. Exact for
- * disjoint groups. Overlapping ones: with state, a step of a solver that calls
- * again; without, until the duality gap is below POOLS_GAP * 1/2 |u|^2. */
+/* The proximal step (pools_prox.c), exact for disjoint groups. Overlapping
+ * ones: with state, one step of those that a solver takes; without, until the
+ * duality gap is below POOLS_GAP * 1/2 |u|^2. */
 #define POOLS_GAP 1e-6f
-void pools_prox(const struct pools *p, float *z, const float *u, float t,
+void pools_prox(const struct structure *s, float *z, const float *u, float step,
                 size_t B, float *state, struct arena *scratch);
-size_t pools_prox_bytes(const struct pools *p, size_t B);
-/* Numbers a row that pools_prox keeps in state; 0 for disjoint groups. */
-size_t pools_prox_state(const struct pools *p);
+size_t pools_prox_bytes(const struct structure *s, size_t B);
+size_t pools_prox_state(const struct structure *s);
 
 #endif

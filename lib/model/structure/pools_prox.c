@@ -4,10 +4,10 @@
  * One group (W_g its weights w): with q = |W^(-1/2) u|, z = 0 if q <= t, else
  *     z_i = u_i v / (v + t w_i),   v = |W^(1/2) z|,
  * where v is the root of 1/sqrt(s(v)) = 1, s(v) = sum_i w_i u_i^2 /
- * (v + t w_i)^2: the secular equation, written as it is nearly linear (Conn,
- * Gould, Toint 2000, section 7.3), so that Newton's method takes a few steps;
- * with equal weights it is linear, z = u (1 - t sqrt(w) / |u|). Disjoint
- * groups are done one by one.
+ * (v + t w_i)^2: the secular equation, written as it is nearly linear (More &
+ * Sorensen 1983), so that Newton's method takes a few steps; with equal weights
+ * it is linear, z = u (1 - t sqrt(w) / |u|). Disjoint groups are done one by
+ * one.
  *
  * Overlapping groups go through the dual (Jenatton et al. 2011, section 3):
  * z = u - sum_g zeta_g, each zeta_g on its group's units and at most t long,
@@ -26,7 +26,6 @@
 
 enum {
     MOST_SWEEPS = 1000, /* of a step that has no state to go on from */
-    SWEEPS = 1,         /* of one that has */
     MOST_NEWTON = 30
 };
 
@@ -47,10 +46,9 @@ struct tile {
 
 /* ---- one group ---- */
 
-/* One group of r, from entry `first` to `end`. zeta NULL: its zeta is 0. */
 struct visit {
     lanes *restrict r;
-    lanes *restrict zeta;
+    lanes *restrict zeta; /* the group's own; NULL: it is 0 */
     const int64_t *indices;
     const float *w, *inverse;
     size_t count;
@@ -109,13 +107,16 @@ static inline bool still(const lanes *change, const lanes *v)
 }
 
 /* Any weights, and at most so many of Newton's steps. They begin at the v that
- * the group had, or without zeta at 0. The secular equation being concave,
- * each ends at or below the root, so that the signs of r are safe; a step that
- * is cut short is mended at the next visit. */
+ * the group had, but no lower than |W^(1/2) u| less t times the largest weight,
+ * which the root is not below either: far below it, where t is small, float32
+ * does not hold s. The secular equation being concave, each step ends at or
+ * below the root, so that the signs of r are safe; one that is cut short is
+ * mended at the next visit. */
 static inline void shrink_uneven(const struct visit *a, size_t steps,
                                  lane_mask *off)
 {
-    lanes dual = {0}, v = {0}, change;
+    lanes dual = {0}, v = {0}, whole = {0}, change;
+    float heaviest = 0;
     for (size_t k = 0; k < a->count; k++) {
         lanes x = a->r[a->indices[k]];
         if (a->zeta) {
@@ -123,13 +124,17 @@ static inline void shrink_uneven(const struct visit *a, size_t steps,
             x += a->zeta[k];
         }
         a->r[a->indices[k]] = x;
+        whole += a->w[k] * x * x;
         dual += x * x * a->inverse[k];
+        heaviest = a->w[k] > heaviest ? a->w[k] : heaviest;
     }
     LANES_SQRT(dual);
     LANES_SQRT(v);
+    LANES_SQRT(whole);
     lane_mask on = dual > a->t;
     *off = dual <= off_limit * a->t;
-    v = LANES_KEEP(on, v);
+    whole -= a->t * heaviest;
+    v = LANES_KEEP(on, LANES_PICK(v > whole, v, whole));
     for (size_t i = 0; i < steps; i++) {
         newton(a, &v, &on, &change);
         if (still(&change, &v))
@@ -209,18 +214,22 @@ static void duality_gap(const struct tile *a, lanes *gap)
     *gap = sum;
 }
 
-/* r = u less all zeta. */
-static void subtract_all(const struct tile *a)
+/* zeta times `factor`, and r = u less all zeta. */
+KERNEL_CLONES
+static void subtract_all(const struct tile *a, const lanes *factor)
 {
     const struct pools *p = a->p;
-    for (size_t k = 0; k < pools_entries(p); k++)
+    for (size_t k = 0; k < pools_entries(p); k++) {
+        a->zeta[k] *= *factor;
         a->r[p->indices[k]] -= a->zeta[k];
+    }
 }
 
 /* Each unit shares itself out among its groups, which take what they may. */
 static void start_by_shares(const struct tile *a)
 {
     const struct pools *p = a->p;
+    const lanes one = LANES_ALL(1.0f);
     for (size_t g = 0; g < p->n; g++) {
         lanes dual = {0};
         for (int64_t k = p->indptr[g]; k < p->indptr[g + 1]; k++) {
@@ -234,7 +243,7 @@ static void start_by_shares(const struct tile *a)
         for (int64_t k = p->indptr[g]; k < p->indptr[g + 1]; k++)
             a->zeta[k] *= cut;
     }
-    subtract_all(a);
+    subtract_all(a, &one);
 }
 
 /* Sweeps until every row is near enough; each keeps what it had when it first
@@ -276,25 +285,22 @@ static void go_on(const struct tile *a, float *state, size_t B)
     for (size_t b = 0; b < LANES; b++)
         t[b] = t[b] > 0.0f ? a->t / t[b] : 0.0f;
     memcpy(&change, t, sizeof t);
-    for (size_t k = 0; k < entries; k++) {
-        a->zeta[k] *= change;
-        a->r[p->indices[k]] -= a->zeta[k];
-    }
-    for (size_t s = 0; s < SWEEPS; s++)
-        sweep(a, 1);
+    subtract_all(a, &change);
+    sweep(a, 1);
     read_code(a);
     a->zeta[entries] = LANES_ALL(a->t);
     lanes_store(state, entries + 1, a->zeta, B, entries + 1);
 }
 
-void pools_prox(const struct pools *p, float *z, const float *u, float t,
+void pools_prox(const struct structure *s, float *z, const float *u, float step,
                 size_t B, float *state, struct arena *scratch)
 {
+    const struct pools *p = s->kind->pools(s);
     struct arena_mark mark = arena_mark(scratch);
     size_t entries = pools_entries(p), n = p->units;
-    struct tile a = {.p = p, .t = t};
+    struct tile a = {.p = p, .t = step * s->lambda};
     lanes *best = NULL;
-    if (!(t > 0.0f)) {
+    if (!(a.t > 0.0f)) {
         memmove(z, u, B * n * sizeof *z);
         return;
     }
@@ -324,8 +330,9 @@ void pools_prox(const struct pools *p, float *z, const float *u, float t,
     arena_rewind(scratch, mark);
 }
 
-size_t pools_prox_bytes(const struct pools *p, size_t B)
+size_t pools_prox_bytes(const struct structure *s, size_t B)
 {
+    const struct pools *p = s->kind->pools(s);
     size_t tile = p->units;
     if (B == 0)
         return 0;
@@ -334,7 +341,8 @@ size_t pools_prox_bytes(const struct pools *p, size_t B)
     return tile * sizeof(lanes) + 5 * MEM_ALIGN;
 }
 
-size_t pools_prox_state(const struct pools *p)
+size_t pools_prox_state(const struct structure *s)
 {
+    const struct pools *p = s->kind->pools(s);
     return p->disjoint ? 0 : pools_entries(p) + 1;
 }

@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Weights beyond these would leave what float32 can square. */
+/* Weights beyond these would leave what float32 can square; those of a window
+ * are told from what they would be if all were alike. */
 static const double lightest = 1e-6, heaviest = 1e6;
 
 /* ---- blocks ---- */
@@ -219,13 +220,33 @@ static void fill_window(struct pools *p, const struct pools_map *map,
     }
 }
 
+/* What the weights of a window add up to; refuses corners that weigh next to
+ * nothing. */
+static enum err_code weigh_window(const struct pools_map *map, double *sum,
+                                  const char *where, struct err *e)
+{
+    *sum = 0;
+    for (size_t y = 0; y < map->window; y++)
+        for (size_t x = 0; x < map->window; x++)
+            *sum += bell(map, y, x);
+    double alike = *sum / (double)(map->window * map->window);
+    if (bell(map, 0, 0) < lightest * alike)
+        return err_set(e, ERR_INVALID,
+                       "%s.sigma: %.6g is too narrow for a window of %zu, in "
+                       "whose corners nothing is left",
+                       where, (double)map->sigma, map->window);
+    return ERR_OK;
+}
+
 enum err_code pools_read_map(struct pools *p, struct pools_map *map,
                              size_t units, const struct json *j,
                              const char *where, struct err *e)
 {
     char inside[96];
+    double sum;
     snprintf(inside, sizeof inside, "%s.map", where);
-    if (read_map(map, units, json_get(j, "map"), inside, e))
+    if (read_map(map, units, json_get(j, "map"), inside, e) ||
+        weigh_window(map, &sum, inside, e))
         return e->code;
     size_t across = map->width / map->stride, down = map->height / map->stride;
     size_t size = map->window * map->window, entries; /* at most `units` */
@@ -233,10 +254,6 @@ enum err_code pools_read_map(struct pools *p, struct pools_map *map,
         entries = SIZE_MAX;
     if (pools_init(p, units, across * down, entries, e))
         return err_wrap(e, "%s", inside);
-    double sum = 0;
-    for (size_t y = 0; y < map->window; y++)
-        for (size_t x = 0; x < map->window; x++)
-            sum += bell(map, y, x);
     for (size_t g = 0; g < p->n; g++) {
         fill_window(p, map, g * size, g / across * map->stride,
                     g % across * map->stride, 1 / sum);
@@ -254,9 +271,8 @@ enum err_code pools_check_partition(const struct pools *p, const char *where,
         uint32_t n = p->unit_first[i + 1] - p->unit_first[i];
         if (n != 1)
             return err_set(e, ERR_INVALID,
-                           "%s.partition: unit %zu is in %s group%s, not in "
-                           "one",
-                           where, i, n ? "more than one" : "no", n ? "s" : "");
+                           "%s.partition: unit %zu is in %s group, not in one",
+                           where, i, n ? "more than one" : "no");
     }
     return ERR_OK;
 }

@@ -76,8 +76,8 @@ struct structure_kind {
     size_t (*prox_state)(const struct structure *s);
     /* Bytes of scratch that one prox may take; NULL: none. */
     size_t (*prox_bytes)(const struct structure *s, size_t B);
-    /* d value / d |z_i| while the others stay as in z (n): what coordinate
-     * descent cuts off. Optional. */
+    /* d value / d |z_i| while the others stay as in z (n), lambda or more: what
+     * coordinate descent cuts off. Optional. */
     float (*threshold)(const struct structure *s, const float *z, size_t i);
 
     /* v (B,pooled) from z (B,n). */

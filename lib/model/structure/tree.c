@@ -134,17 +134,6 @@ static void fini(struct structure *s)
 
 /* ---- running ---- */
 
-static double value(const struct structure *s, const float *z, size_t B)
-{
-    return pools_value(pools_of(s), s->lambda, z, B);
-}
-
-static void gradient(const struct structure *s, float *dz, const float *z,
-                     size_t B, float scale)
-{
-    pools_gradient(pools_of(s), s->lambda, dz, z, B, scale);
-}
-
 /* z (n), 16 rows of u on entry. sums (n), zeros, get q and then the product of
  * rho along the branch. */
 KERNEL_CLONES
@@ -196,34 +185,6 @@ static size_t prox_bytes(const struct structure *s, size_t B)
     return 2 * space_size(&s->code) * sizeof(lanes) + 2 * MEM_ALIGN;
 }
 
-static void pool(const struct structure *s, float *v, const float *z, size_t B)
-{
-    pools_pool(pools_of(s), v, z, B);
-}
-
-static void pool_backward(const struct structure *s, float *dz, const float *dv,
-                          const float *z, const float *v, size_t B)
-{
-    pools_pool_backward(pools_of(s), dz, dv, z, v, B);
-}
-
-static void unpool(const struct structure *s, float *out, const float *wanted,
-                   const float *z, const float *v, size_t B)
-{
-    pools_unpool(pools_of(s), out, wanted, z, v, B);
-}
-
-static int emit_pool(const struct structure *s, struct graph *g, int z)
-{
-    return pools_emit_pool(pools_of(s), g, z);
-}
-
-static int emit_unpool(const struct structure *s, struct graph *g, int wanted,
-                       int z, int v)
-{
-    return pools_emit_unpool(pools_of(s), g, wanted, z, v);
-}
-
 /* ---- fewer units, and where they stand ---- */
 
 static void close(const struct structure *s, bool *keep)
@@ -262,17 +223,17 @@ const struct structure_kind structure_tree = {
     .heads = 1,
     .configure = configure,
     .fini = fini,
-    .value = value,
-    .gradient = gradient,
+    .value = pools_value,
+    .gradient = pools_gradient,
     .prox = prox,
     .prox_bytes = prox_bytes,
-    .pool = pool,
-    .pool_backward = pool_backward,
-    .unpool = unpool,
+    .pool = pools_pool,
+    .pool_backward = pools_pool_backward,
+    .unpool = pools_unpool,
     .pools = pools_of,
     .close = close,
     .prune = prune,
-    .emit_pool = emit_pool,
-    .emit_unpool = emit_unpool,
+    .emit_pool = pools_emit_pool,
+    .emit_unpool = pools_emit_unpool,
     .layout = layout,
 };

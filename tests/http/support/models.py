@@ -4,24 +4,28 @@ import json
 import numpy as np
 from safetensors.numpy import save_file
 
+from . import structures
+
+SINGLE = {"kind": "l1", "lambda": 0.01}
+
 
 def dense(units, kind="recurrent", nonlinearity="relu", steps=5, up="code",
-          decoder=True, gain=False):
+          decoder=True, gain=False, structure=None):
     encoder = {"kind": kind, "nonlinearity": nonlinearity, "gain": gain}
     if kind == "recurrent":
         encoder["steps"] = steps
     return {"operator": "dense", "encoder": encoder,
-            "structure": {"kind": "l1", "lambda": 0.01},
+            "structure": structure or SINGLE,
             "units": units, "up": up, "decoder": decoder}
 
 
-def coding(units, **solver):
+def coding(units, structure=None, up="code", **solver):
     """A layer without a net: its code is what minimises the energy."""
     return {"operator": "dense",
             "encoder": {"kind": "iterative", "tolerance": 1e-6,
                         "steps": 1000, **solver},
-            "structure": {"kind": "l1", "lambda": 0.01},
-            "units": units, "up": "code", "decoder": True}
+            "structure": structure or SINGLE,
+            "units": units, "up": up, "decoder": True}
 
 
 def compose(shape, *layers, preprocess=("unit_norm",), classifier="code",
@@ -40,10 +44,10 @@ def tensors(config, classes, rng, recurrent):
     m = int(np.prod(config["input"]["shape"]))
     if {"op": "whiten"} in config["preprocess"]:
         turn, _ = np.linalg.qr(rng.normal(0, 1, (m, m)))
-        sizes = rng.uniform(0.5, 2, m)
+        spread = rng.uniform(0.5, 2, m)
         out["preprocess.mean"] = rng.normal(0.3, 0.1, m)
-        out["preprocess.whiten"] = turn.T * sizes @ turn
-        out["preprocess.unwhiten"] = turn.T / sizes @ turn
+        out["preprocess.whiten"] = turn.T * spread @ turn
+        out["preprocess.unwhiten"] = turn.T / spread @ turn
     for i, layer in enumerate(config["layers"]):
         n = layer["units"]
         own = {}
@@ -57,12 +61,18 @@ def tensors(config, classes, rng, recurrent):
             own["encoder.gain"] = rng.uniform(0.5, 1.5, n)
         if layer["decoder"]:
             own["decoder.weight"] = rng.normal(0, 1, (m, n)) / np.sqrt(n)
+        own.update(("structure." + k, v) for k, v in
+                   structures.tensors(layer["structure"], n).items())
         out.update(("layers.%d.%s" % (i, k), v) for k, v in own.items())
-        m = n
+        pools = len(own.get("structure.groups.indptr", range(n + 1))) - 1
+        sizes = {"code": n, "pooled": pools}
+        m = sizes[layer["up"]]
     if "classifier" in config:
-        out["classifier.weight"] = rng.normal(0, 2, (len(classes), m))
+        out["classifier.weight"] = rng.normal(
+            0, 2, (len(classes), sizes[config["classifier"]["input"]]))
         out["classifier.bias"] = rng.normal(0, 0.5, len(classes))
-    return {name: np.ascontiguousarray(value, np.float32)
+    return {name: np.ascontiguousarray(
+        value, np.int64 if value.dtype.kind == "i" else np.float32)
             for name, value in out.items()}
 
 

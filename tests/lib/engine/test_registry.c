@@ -371,6 +371,7 @@ Suite *suite_registry(void)
     tcase_add_test(t, running_out_of_memory_changes_nothing);
     suite_add_tcase(s, t);
     t = tcase_create("loading");
+    tcase_set_timeout(t, 60); /* thousands of folders */
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, a_folder_is_loaded_with_all_versions);
     tcase_add_test(t, a_broken_file_is_a_failure_and_the_others_are_served);

@@ -212,6 +212,7 @@ Suite *suite_repository(void)
     Suite *s = suite_create("repository");
     TCase *t = tcase_create("scanning");
 
+    tcase_set_timeout(t, 60); /* thousands of folders */
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, versions_come_by_name_then_number);
     tcase_add_test(t, what_is_no_version_is_passed_over);

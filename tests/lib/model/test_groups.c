@@ -68,6 +68,8 @@ static const struct {
      ERR_INVALID, "map.stride: 4 does not divide both height 4 and width 6"},
     {"\"map\":{\"height\":4,\"width\":6,\"window\":2,\"sigma\":0}", ERR_INVALID,
      "map.sigma"},
+    {"\"map\":{\"height\":4,\"width\":6,\"window\":4,\"sigma\":0.2}",
+     ERR_INVALID, "map.sigma: 0.2 is too narrow for a window of 4"},
     {"\"map\":{\"height\":4,\"width\":6,\"window\":2,\"step\":2}", ERR_INVALID,
      "map.step"},
     {"\"map\":{\"height\":4,\"width\":6,\"window\":2},\"partition\":true",

@@ -3,6 +3,7 @@
  */
 #include "lib/model/structure/pools.h"
 
+#include "lib/base/mem.h"
 #include "lib/base/rng.h"
 #include "tests/support/near.h"
 #include "tests/support/pools_by_hand.h"
@@ -286,6 +287,10 @@ START_TEST(prox_at_its_ends)
     make(_i);
     prox(out, z, 0, ROWS, NULL);
     near_all(out, z, ROWS * UNITS, 0);
+    for (float step = 1e-8f; step > 1e-30f; step *= 1e-4f) {
+        prox(out, z, step, ROWS, NULL);
+        near_all(out, z, ROWS * UNITS, 1e-5);
+    }
     prox(out, z, 1e4f, ROWS, NULL);
     for (size_t k = 0; k < ROWS * UNITS; k++)
         ck_assert(out[k] == (p->unit_sum[k % UNITS] > 0 ? 0 : z[k]));
@@ -311,6 +316,24 @@ START_TEST(no_group_and_too_many_are_refused)
 }
 END_TEST
 
+START_TEST(every_allocation_may_fail)
+{
+    make(_i);
+    for (size_t n = 0;; n++) {
+        mem_fail_after(n);
+        struct model *m = model_new(model->config, NULL, 0, &e);
+        mem_fail_after(SIZE_MAX);
+        model_free(m);
+        if (m) {
+            ck_assert_uint_gt(n, 10);
+            break;
+        }
+        ck_assert_msg(e.code == ERR_NO_MEMORY, "%zu: %s", n, e.msg);
+    }
+    end();
+}
+END_TEST
+
 Suite *suite_pools(void);
 Suite *suite_pools(void)
 {
@@ -328,6 +351,7 @@ Suite *suite_pools(void)
     suite_add_tcase(suite, t);
     TCase *limits = tcase_create("limits");
     tcase_add_test(limits, no_group_and_too_many_are_refused);
+    tcase_add_loop_test(limits, every_allocation_may_fail, 0, CASES);
     suite_add_tcase(suite, limits);
     return suite;
 }

@@ -216,6 +216,8 @@ static const struct {
      "phases[0].target.method"},
     {"{\"structure\":1}", "{\"adversarial\":1}",
      "phases[0].weights.adversarial_radius"},
+    {"\"classification\":0.5", "\"adversarial\":1,\"adversarial_radius\":-1",
+     "phases[1].weights.adversarial_radius"},
     {",\"classifier\":{\"input\":\"code\"}", "", "phases[1].weights"},
     {"\"kind\":\"sgd\"", "\"kind\":\"sdg\"", "phases[0].optimiser.kind"},
     {"\"rate\":0.1", "\"rate\":0", "phases[0].optimiser.rate"},
@@ -246,6 +248,42 @@ START_TEST(a_bad_member_is_named)
     ck_assert_msg(e.code == ERR_INVALID, "%s: %s", err_name(e.code), e.msg);
     ck_assert_msg(strstr(e.msg, bad[_i].want) != NULL, "want \"%s\" in \"%s\"",
                   bad[_i].want, e.msg);
+}
+END_TEST
+
+/* In a stack the gradient stops at whichever layer passes none on. */
+START_TEST(an_adversarial_term_needs_encoders_with_a_gradient)
+{
+    static const char net[] = LAYER;
+    static const char coding[] =
+        "{\"operator\":\"dense\",\"units\":8,"
+        "\"encoder\":{\"kind\":\"iterative\"},"
+        "\"structure\":{\"kind\":\"l1\",\"lambda\":0.1}}";
+    static const struct {
+        const char *lower, *upper, *radius, *want;
+    } cases[] = {{net, net, "1", NULL},
+                 {coding, net, "1", "layers[0]"},
+                 {net, coding, "1", "layers[1]"},
+                 {net, coding, "0", "radius"}};
+    char text[1024];
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        snprintf(text, sizeof text,
+                 "{\"model\":{\"input\":{\"shape\":[6]},\"layers\":[%s,%s],"
+                 "\"classifier\":{\"input\":\"code\"}},\"phases\":["
+                 "{\"epochs\":1,\"weights\":{\"classification\":1,"
+                 "\"adversarial\":1,\"adversarial_radius\":%s},"
+                 "\"optimiser\":{\"rate\":0.1}}]}",
+                 cases[i].lower, cases[i].upper, cases[i].radius);
+        struct recipe *r = recipe_parse(text, strlen(text), &e);
+        ck_assert_msg((r == NULL) == (cases[i].want != NULL), "%s", text);
+        if (!r) {
+            ck_assert_int_eq(e.code, ERR_INVALID);
+            ck_assert_ptr_nonnull(
+                strstr(e.msg, "phases[0].weights.adversarial"));
+            ck_assert_ptr_nonnull(strstr(e.msg, cases[i].want));
+        }
+        recipe_free(r);
+    }
 }
 END_TEST
 
@@ -317,6 +355,8 @@ Suite *suite_recipe(void)
     tcase_add_test(reading, the_shipped_recipes_are_good);
     tcase_add_loop_test(refusing, a_bad_member_is_named, 0,
                         sizeof bad / sizeof *bad);
+    tcase_add_test(refusing,
+                   an_adversarial_term_needs_encoders_with_a_gradient);
     tcase_add_test(refusing, text_that_is_no_recipe_is_refused);
     tcase_add_test(schedule, the_cosine_rises_then_falls_to_0);
     tcase_add_test(schedule, other_schedules_stay_or_fall_by_the_step);
