@@ -194,6 +194,8 @@ test-cli: $(BIN) build/venv/ready ## every command, killed runs, formats, codes 
 	SPARSED=$(BIN) build/venv/bin/python tests/interop/test_spams.py
 	SPARSED=$(BIN) build/venv/bin/python tests/interop/test_figures.py
 	build/venv/bin/python tests/interop/test_figures_maps.py
+	SPARSED=$(BIN) build/venv/bin/python \
+	    tests/interop/test_figures_prediction.py
 	SPARSED=$(BIN) build/venv/bin/python tests/interop/test_figures_models.py
 
 test-http: $(BIN) build/venv/ready ## the real binary over TCP; ARGS: 03, 05-08, words
@@ -223,11 +225,11 @@ bench: $(BIN) $(O)/bench ## measure beside peers, write bench/RESULTS.md
 
 figures: $(BIN) build/venv/ready ## MODEL=name: measure it, write the figures into its card
 	SPARSED=$(BIN) build/venv/bin/python bench/figures/figures.py \
-	    'models/$(MODEL)' $(ARGS)
+	    '$(MODEL)' $(ARGS)
 
-figures-compare: $(BIN) build/venv/ready ## A=name B=name: two models in one table
+figures-compare: $(BIN) build/venv/ready ## A=name B=name: two models in one table, into A's card
 	@SPARSED=$(BIN) build/venv/bin/python bench/figures/compare.py \
-	    'models/$(A)' 'models/$(B)' $(ARGS)
+	    '$(A)' '$(B)' $(ARGS)
 
 lint: | deps ## layers, banned calls, headers, axes, sizes, layout
 	@failed=; for check in tests/lint/*.sh; do \

@@ -5,6 +5,11 @@ import numpy as np
 from markdown import number, percent, table
 
 PARTS = 5
+BRACKETS = "brackets hold the least and most of %d disjoint parts of them" \
+    % PARTS
+ERROR, RELATIVE_ERROR = "error rate", "relative reconstruction error"
+UNITS, GROUPS = "active units", "active groups"
+COMPARED = UNITS, GROUPS, RELATIVE_ERROR, ERROR
 
 
 def parts(n):
@@ -13,42 +18,48 @@ def parts(n):
     return [slice(a, b) for a, b in zip(edges, edges[1:])]
 
 
-def evaluate(model, x, labels):
+def evaluate(run):
     """The figures of all rows, and of each part."""
+    groups = None if run.model.pools() is None else \
+        (run.encoded()["groups"] > 0).sum(axis=1)
+
     def one(part):
-        return model.eval(x[part], None if labels is None else labels[part])
-    return one(slice(None)), [one(part) for part in parts(len(x))]
+        told = run.model.eval(run.x[part], None if run.labels is None
+                              else run.labels[part])
+        return {**told, "active_groups": None if groups is None
+                else groups[part].mean()}
+    return one(slice(None)), [one(part) for part in parts(len(run.x))]
 
 
-def spread(show, name, whole, of_parts):
-    """A figure with the least and most of the parts, or None."""
-    values = [told[name] for told in of_parts]
-    if whole.get(name) is None or None in values:
-        return None
-    return "%s (%s to %s)" % (show(whole[name]), show(min(values)),
-                              show(max(values)))
+def spread(show, value, of_parts):
+    return "%s (%s to %s)" % (show(value), show(min(of_parts)),
+                              show(max(of_parts)))
 
 
-def lines(model, whole, of_parts):
-    """Rows of the table, as far as the model has such figures."""
-    def active(value):
-        return "%s, %s" % (number(value), percent(value / model.units))
-    found = [
-        ["error", spread(lambda v: percent(v, 2), "error", whole, of_parts)],
-        ["-log p of the right class", spread(number, "loss", whole,
-                                             of_parts)],
-        ["relative reconstruction error", spread(number, "relative_error",
-                                                 whole, of_parts)],
-        ["active units, mean of %d" % model.units,
-         spread(active, "active_units", whole, of_parts)],
-        ["dead units", "%d (%s)" % (whole["dead_units"], percent(
-            whole["dead_units"] / model.units))]]
-    return [line for line in found if line[1] is not None]
+def lines(run):
+    """Pairs of words and figures, as far as the model has such."""
+    whole, of_parts = evaluate(run)
+    n, dead = run.model.units, whole["dead_units"]
+
+    def of(count):
+        return ", %s of %s" % (percent(whole["active_" + count[0]] / count[1],
+                                       2), number(count[1]))
+    pools = run.model.pools()
+    found = [(ERROR, "error", percent, ""),
+             ("-log p of the right class", "loss", number, ""),
+             (RELATIVE_ERROR, "relative_error", number, ""),
+             (UNITS, "active_units", number, of(("units", n)))]
+    if pools is not None:
+        found.append((GROUPS, "active_groups", number,
+                      of(("groups", len(pools.sizes)))))
+    for words, name, show, after in found:
+        if whole[name] is not None:
+            yield words, spread(show, whole[name], [told[name] for told
+                                                    in of_parts]) + after
+    yield "units never on", "%s of %s" % (number(dead), number(n))
 
 
 def measure(run):
-    whole, of_parts = evaluate(run.model, run.x, run.labels)
-    return "### On test rows\n\n%d rows; in brackets the least and most of " \
-        "%d disjoint parts of them.\n\n%s" % (
-            len(run.x), PARTS, table(["figure", "value"],
-                                     lines(run.model, whole, of_parts)))
+    return "### On test rows\n\nMeans over %s test rows; %s. The relative " \
+        "error is |x - x̂| / |x| after preprocessing.\n\n%s" % (
+            number(len(run.x)), BRACKETS, table(["", ""], lines(run)))

@@ -4,17 +4,19 @@ reconstruction and classification.
 
     make figures-compare A=name B=name [ARGS='--rows 2000']
 
-A and B are folders or model files. Both are measured on the same test rows:
-those of A's recipe, or of --data.
+A and B are names of models, folders, or model files. Both are measured on the
+same test rows: those of A's recipe, or of --data. Where A's card has the marks
+<!-- compare --> and <!-- /compare -->, the table is written between them.
 """
 import argparse
 import sys
 from pathlib import Path
 
 import base
+from card import Block
 from figures import Run, data_of
-from markdown import table
-from model import Model
+from markdown import number, setting, table
+from model import Model, find
 
 
 def name_of(path):
@@ -22,38 +24,39 @@ def name_of(path):
     return path.stem if path.is_file() else path.resolve().name
 
 
-def figures(path, folder, rows):
-    run = Run(Model(path), folder, rows)
-    structure = run.model.structure
-    found = {"structure": "%s, lambda %g" % (structure["kind"],
-                                             structure.get("lambda", 0)),
-             "units": str(run.model.units)}
-    for name, value in base.lines(run.model, *base.evaluate(
-            run.model, run.x, run.labels)):
-        found[name.partition(", mean of")[0]] = value
-    return found, run.model.shape
-
-
-def compare(a, b, folder, rows):
-    """The table in Markdown."""
-    (of_a, shape), (of_b, other) = (figures(path, folder, rows)
-                                    for path in (a, b))
-    if shape != other:
-        sys.exit("compare: inputs %s and %s" % (shape, other))
-    names = list(dict.fromkeys([*of_a, *of_b]))
-    return table(["", name_of(a), name_of(b)],
-                 [[name, of_a.get(name, "-"), of_b.get(name, "-")]
-                  for name in names])
+def compare(paths, folder, rows):
+    """The table in Markdown: a line a model, a column a figure."""
+    runs = [Run(Model(path), folder, rows) for path in paths]
+    shapes = [run.model.shape for run in runs]
+    if shapes[0] != shapes[1]:
+        sys.exit("compare: inputs %s and %s" % tuple(shapes))
+    found = [dict(base.lines(run)) for run in runs]
+    names = [name for name in base.COMPARED
+             if any(name in one for one in found)]
+    lines = [["%s (%s, λ %s)" % (name_of(path), run.model.structure["kind"],
+                                 setting(run.model.structure["lambda"])),
+              *(one.get(name, "-") for name in names)]
+             for path, run, one in zip(paths, runs, found)]
+    return "Means over %s test rows; %s.\n\n%s" % (
+        number(len(runs[0].x)), base.BRACKETS, table(["", *names], lines))
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("a", type=Path)
-    parser.add_argument("b", type=Path)
+    parser.add_argument("a", type=find)
+    parser.add_argument("b", type=find)
     parser.add_argument("--data", type=Path)
     parser.add_argument("--rows", type=int, default=10000)
+    parser.add_argument("--print", action="store_true",
+                        help="leave the card as it is")
     args = parser.parse_args()
-    print(compare(args.a, args.b, args.data or data_of(args.a), args.rows))
+    text = compare((args.a, args.b), args.data or data_of(args.a), args.rows)
+    block = Block(args.a, "compare")
+    if not args.print and block.exists():
+        block.write(text)
+        print("compare: written into %s" % block.path, file=sys.stderr)
+    else:
+        print(text)
 
 
 if __name__ == "__main__":

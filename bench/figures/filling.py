@@ -107,13 +107,14 @@ def measure(run):
                       "says: %s" % error, file=sys.stderr)
                 return None
             for name, filled in (("restored", drawn),
-                                 ("filled with the mean of the known",
+                                 ("mean of the known",
                                   means(x, known) + 0 * x)):
                 psnr, left = scores(x, filled, known, model.high - model.low)
-                rows.append([name, percent(share, 0), number(psnr, 4),
-                             number(100 * left)])
+                rows.append([name, percent(share, 2), number(psnr),
+                             percent(left)])
     return (
-        "### Missing pixels\n\n%d test rows, pixels left out at random; over "
-        "the missing pixels alone. The error is 100 x squared error / "
-        "squared deviation from the mean of the known pixels.\n\n%s" % (
-            len(x), table(["", "missing", "PSNR, dB", "error"], rows)))
+        "### Missing pixels\n\nPixels of %s test rows left out at random "
+        "and restored, beside the mean of the known pixels; figures are of the "
+        "missing pixels alone.\n\n%s" % (
+            number(len(x)), table(["", "missing", "PSNR, dB",
+                                   "squared error, of the mean's"], rows)))

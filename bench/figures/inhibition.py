@@ -69,13 +69,15 @@ def measure(run):
     learned = bool(model.structure.get("learned"))
     both, alone = together(run.codes())
     high, low, *words = joined(S, learned)
-    rows = [[name, which.sum(), percent(both[which].mean(), 3),
-             percent(alone[which].mean(), 3), number(ratio(both, alone,
-                                                           which))]
+    rows = [[name, number(which.sum()), percent(both[which].mean(), 2),
+             percent(alone[which].mean(), 2),
+             number(ratio(both, alone, which), 2)]
             for name, which in zip(words, (high, low)) if which.any()]
-    text = "### Inhibition\n\n" + table(
-        ["pairs with", "pairs", "rows with both on",
-         "if they were independent", "ratio"], rows)
+    text = "### Inhibition\n\nUnits that S joins hold each other down. The " \
+        "share of rows that turn both units of a pair on, beside what it " \
+        "would be if they were independent:\n\n" + table(
+            ["pairs with", "pairs", "rows with both on", "if independent",
+             "ratio"], rows)
     if learned:
         text += "\n\n" + learning(model, run.x[:ROWS], S)
     return text
@@ -102,18 +104,20 @@ def learning(model, x, S):
     for name, code in (("its start", z_start), ("the learned S", z)):
         both, _ = together(code)
         rows.append([name, number((code != 0).sum(axis=1).mean()),
-                     percent(both.mean(), 3), percent(both[high].mean(), 3),
+                     percent(both.mean(), 2), percent(both[high].mean(), 2),
                      number(coactivation(code, S)),
                      number(coactivation(code, start))])
     alike = np.corrcoef(upper(S), upper(start))[0, 1] \
         if np.ptp(upper(start)) and np.ptp(upper(S)) else None
     return (
-        "Learned: abs(S - start) / abs(start) is %s (Frobenius)%s. Codes "
-        "found with one or the other (%d rows); weighted co-activation is "
-        "abs(z)'S abs(z) / abs(z)²:\n\n%s" % (
-            number(np.linalg.norm(S - start) / np.linalg.norm(start)),
+        "S has learned: it lies %s of its start's norm away from it%s. Codes "
+        "of %s test rows with the starting S and with the learned one, all "
+        "else the same (the two last columns are the mean of "
+        "|z|' S |z| / |z|², with the learned S and with its start):\n\n%s" % (
+            percent(np.linalg.norm(S - start) / np.linalg.norm(start), 2),
             "" if alike is None else
-            ", the correlation of their entries %s" % number(alike), len(x),
+            " (correlation of entries %s)" % number(alike, 2),
+            number(len(x)),
             table(["codes found with", "active units", "pairs both on",
-                   "of the top decile", "weighted by learned S",
-                   "weighted by start"], rows)))
+                   "of the tenth that S joins most", "with the learned S",
+                   "with its start"], rows)))

@@ -7,7 +7,6 @@ beside the trained ones.
 """
 import numpy as np
 
-import trees
 from markdown import number, quartiles, table
 
 ROWS = 500
@@ -41,7 +40,7 @@ def changes(still, moved, n):
 def compare(model, source, n, rng):
     """For each of MOVES: its name, then changes of codes, of pools, and of
     pools over permuted units, the last as a list."""
-    groups = model.groups()
+    groups = model.pools()
     orders = [rng.permutation(model.units) for _ in range(PERMUTATIONS)]
     still = model.encode(source.moved(n))
     for name, hows in MOVES:
@@ -59,11 +58,7 @@ def compare(model, source, n, rng):
 
 def measure(run):
     model = run.model
-    groups = model.groups()
-    # A sub-tree's pool holds parents with their children: it stands for
-    # what the root of it does, not for units that may take turns.
-    if groups is None or groups.are_single() \
-            or trees.parents(model.structure) is not None:
+    if model.pools() is None:
         return None
     n = min(ROWS, len(run.x))
     rng = np.random.default_rng(run.seed)
@@ -73,18 +68,23 @@ def measure(run):
                         quartiles(pools["size"]),
                         number(np.median(pools["size"])
                                / np.median(code["size"]), 2),
-                        number(np.median(code["angle"])),
-                        number(np.median(pools["angle"]))])
+                        number(np.median(code["angle"]), 2),
+                        number(np.median(pools["angle"]), 2)])
         of_others.append([name, quartiles(code["apart"]),
                           quartiles(pools["apart"]),
                           number(np.mean([np.median(one["apart"])
                                           for one in shuffled]))])
     return (
-        "### Invariance\n\n%d test pictures, moved; f is the code or its "
-        "pools. The change abs(f(x) - f(x')) / abs(f(x)), median (quartiles), "
-        "and 1 - cosine, median:\n\n%s\n\nThe change as a share of the "
-        "median distance between two different pictures; permuted: pools of "
-        "the same sizes over permuted units, mean of %d:\n\n%s" % (
+        "### Invariance\n\nHow much the code and its pools change when a "
+        "picture x moves a little to x' (%d test pictures, each to both "
+        "sides): |f(x) - f(x')| / |f(x)|, f being the code or the pools; "
+        "median (quartiles), and medians of 1 - cosine.\n\n%s\n\nThe same "
+        "changes as a share of the median distance between two different "
+        "pictures, so that pools which hardly tell pictures apart gain "
+        "nothing; beside pools of the same sizes over units drawn at random "
+        "(mean of %d draws):\n\n%s" % (
             n, table(["", "code", "pools", "pools / code",
-                      "1 - cosine, code", "pools"], of_size), PERMUTATIONS,
-            table(["", "code", "pools", "pools, permuted"], of_others)))
+                      "1 - cosine, code", "1 - cosine, pools"], of_size),
+            PERMUTATIONS,
+            table(["", "code", "pools", "pools of random units"],
+                  of_others)))

@@ -151,8 +151,8 @@ def line(words, found, unit=""):
     value, mean, deviation = found
     z = (value - mean) / deviation if deviation > 0 else np.nan
     return [words, number(value) + unit,
-            "%s%s ± %s%s" % (number(mean), unit, number(deviation, 2), unit),
-            number(z)]
+            "%s%s ± %s%s" % (number(mean, 2), unit, number(deviation, 2),
+                             unit), number(z, 2)]
 
 
 def measure(run):
@@ -162,23 +162,25 @@ def measure(run):
         return None
     pairs, shape, words = found
     rng = np.random.default_rng(run.seed)
-    rows = [line("correlation of energy z²",
+    rows = [line("correlation of z² over rows",
                  energy_correlation(run.codes(), pairs, rng))]
     text = ["### Neighbours", ""]
     if model.has_pictures():
         o = orientations(model.atoms())
         told = orientation_difference(o, pairs, rng)
-        rows.append(line("difference of orientation", told, "°"))
+        rows.append(line("difference of preferred orientation", told, "°"))
         text.append(
-            "Orientations differ by %s of the 45° of chance (weighted by "
-            "selectivity, whose mean is %s)."
-            % (percent(told[0] / 45), number(np.abs(o).mean())))
+            "Orientations that know nothing of each other differ by 45° on "
+            "the mean; these differ by %s of that. Pairs count by how marked "
+            "both orientations are (0 to 1; the mean is %s)."
+            % (percent(told[0] / 45, 2), number(np.abs(o).mean(), 2)))
         if shape:
             text.append(told_pinwheels(pinwheels(o, shape, rng), shape))
-    text[1] = "%s, %d pairs, beside %d random permutations of the places.\n" \
-        "\n%s" % (words[0].upper() + words[1:], len(pairs), PERMUTATIONS,
-                  table(["mean over pairs", "as trained",
-                         "permuted (± deviation)", "z-score"], rows))
+    text[1] = "How alike %s are (%s pairs), against the same units after " \
+        "%s random permutations of their places.\n\n%s" % (
+            words, number(len(pairs)), number(PERMUTATIONS),
+            table(["mean over pairs", "as trained",
+                   "permuted (± deviation)", "deviations apart"], rows))
     return "\n\n".join(text)
 
 
@@ -188,17 +190,18 @@ def told_pinwheels(p, shape):
 
     def row(words, count, deviation=None):
         return [words, number(count) if deviation is None else
-                "%s ± %s" % (number(count), number(deviation, 2)),
-                number(count * p["period"] ** 2 / area)]
+                "%s ± %s" % (number(count, 2), number(deviation, 2)),
+                number(count * p["period"] ** 2 / area, 2)]
     return (
-        "Pinwheels are 2 x 2 cells round which orientation turns once: %d "
-        "turn one way, %d the other (sum %d; on a torus it must be 0). The "
-        "map's period is %s units (%s times the mean power), so it holds %s x "
-        "%s periods.\n\n%s" % (
+        "Pinwheels are points round which orientation turns once: %d "
+        "turn one way, %d the other (sum %d; on a torus it must be 0). "
+        "Orientations come again every %s units (the strongest wave of the "
+        "map, %s times the mean power), so the map holds %s x %s periods."
+        "\n\n%s" % (
             p["positive"], p["negative"], p["sum"], number(p["period"]),
-            number(p["contrast"]), number(shape[1] / p["period"], 2),
+            number(p["contrast"], 2), number(shape[1] / p["period"], 2),
             number(shape[0] / p["period"], 2),
-            table(["", "pinwheels", "per period²"],
+            table(["", "pinwheels", "in a square of one period"],
                   [row("as trained", n),
                    row("units permuted", *p["permuted"]),
                    row("noise of the same period", *p["noise"])])))

@@ -12,19 +12,25 @@ def number(value, digits=3):
     """That many significant digits, without the noise of more; counts as they
     are; a dash where there is none."""
     if isinstance(value, (int, np.integer)) or value == 0:
-        return "%d" % value
+        return "{:,}".format(int(value))
     if value is None or not np.isfinite(value):
         return "-"
-    if not 1e-3 <= abs(value) < 1e6:
-        return "%.*e" % (digits - 1, value)
-    places = digits - 1 - int(np.floor(np.log10(abs(value))))
-    return "%.*f" % (max(0, places), value)
+    power = int(np.floor(np.log10(abs(value))))
+    if not -4 < power < 6:
+        return "%.*fe%d" % (digits - 1, value / 10.0 ** power, power)
+    return "{:,.{}f}".format(value, max(0, digits - 1 - power))
 
 
-def percent(share, places=1):
+def setting(value):
+    """A number as somebody chose it."""
+    return ("%g" % value).replace("e-0", "e-")
+
+
+def percent(share, digits=3):
+    """The same of a share, in per cent."""
     if share is None or not np.isfinite(share):
         return "-"
-    return "%.*f %%" % (places, 100 * share)
+    return number(100.0 * share, digits) + " %"
 
 
 def quartiles(values):

@@ -15,9 +15,21 @@ import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
+import trees
 from groups import Groups
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+def find(word):
+    """The folder of a model by its name: shipped, or as `make train` leaves
+    it. Any other word is a path."""
+    if not word:
+        sys.exit("figures: which model? MODEL=name, or A=name B=name")
+    for folder in ("models", "build/models"):
+        if "/" not in word and (ROOT / folder / word).is_dir():
+            return ROOT / folder / word
+    return Path(word)
 
 
 def binary():
@@ -67,6 +79,15 @@ class Model:
         return Groups(starts.astype(int),
                       self.own("structure.groups.indices").astype(int),
                       self.own("structure.groups.weights"), self.units)
+
+    def pools(self):
+        """Groups of several units that may take turns, or None. Those of a
+        tree are none: a sub-tree's group is on when its top unit is."""
+        groups = self.groups()
+        if groups is None or groups.are_single() \
+                or trees.parents(self.structure) is not None:
+            return None
+        return groups
 
     def is_nonnegative(self):
         return bool(self.encoder.get("nonnegative"))
@@ -146,13 +167,25 @@ class Model:
     def changed(self, folder, encoder=None, tensors=None):
         """A copy in `folder` with other settings of the top encoder, or other
         tensors of the top layer."""
-        config = json.loads(json.dumps(self.config))
-        config["layers"][self.top]["encoder"].update(encoder or {})
+        encoder = {**self.encoder, **(encoder or {})}
         values = {"layers.%d.%s" % (self.top, name):
                   np.ascontiguousarray(value, np.float32)
                   for name, value in (tensors or {}).items()}
+        return self._copy(folder, encoder, {**self.tensors, **values})
+
+    def without_net(self, folder, **encoder):
+        """A copy in `folder` whose top layer finds its codes through the
+        decoder: an iterative encoder with these settings."""
+        net = "layers.%d.encoder." % self.top
+        return self._copy(folder, {"kind": "iterative", **encoder},
+                          {name: value for name, value in self.tensors.items()
+                           if not name.startswith(net)})
+
+    def _copy(self, folder, encoder, tensors):
+        config = json.loads(json.dumps(self.config))
+        config["layers"][self.top]["encoder"] = encoder
         path = Path(folder) / "model.safetensors"
-        save_file({**self.tensors, **values}, path,
+        save_file(tensors, path,
                   {**self.metadata, "config": json.dumps(config)})
         return Model(path)
 

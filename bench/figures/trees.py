@@ -87,15 +87,16 @@ def measure(run):
     if parent is None:
         return None
     z = run.codes().astype(float)
-    rows = [[d, n, percent(share), number(kind)]
+    rows = [[d, n, percent(share, 2), number(kind)]
             for d, n, share, kind in by_depth(z, parent)]
-    text = ["### Tree", table(
-        ["depth", "units", "rows on, mean", "selectivity, median"], rows),
-        "Selectivity is lifetime sparseness, 0 (on alike for every row) to 1 "
-        "(on for one row). From parent to child it grows in %s of the pairs."
-        % percent(along_branches(selectivity(z), parent)),
-        "Of all times a child is on, its parent is off in %s."
-        % percent(orphans(z, parent), 3)]
+    text = ["### Tree", "Deeper units should be on for fewer rows and be more "
+            "selective: 0 is on alike for every row, 1 on for a single one "
+            "(lifetime sparseness). From parent to child selectivity grows in "
+            "%s of the pairs. Of all times a child is on, its parent is off "
+            "in %s." % (percent(along_branches(selectivity(z), parent)),
+                        percent(orphans(z, parent), 2)),
+            table(["depth", "units", "share of rows on, mean",
+                   "selectivity, median"], rows)]
     if "pruned" in model.metrics:
         text.append(pruned(model.metrics["pruned"]))
     return "\n\n".join(text)
@@ -103,10 +104,10 @@ def measure(run):
 
 def pruned(told):
     """The figures of pruning that training left in the file."""
-    return ("Pruning after training: units on in less than %s of %d training "
+    return ("Pruning after training: units on in less than %s of %s training "
             "rows went; the loss changed by %s.\n\n%s" % (
-                percent(told["below"], 3), told["rows"],
-                percent(told["loss"] / told["loss_before"] - 1, 3),
+                percent(told["below"], 2), number(told["rows"]),
+                percent(told["loss"] / told["loss_before"] - 1, 2),
                 table(["", "before", "after"], [
                     [name, number(told[name + "_before"], 5),
                      number(told[name], 5)] for name in ("units", "loss")])))

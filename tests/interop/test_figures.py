@@ -6,6 +6,7 @@ written with the real binary.
     SPARSED=build/sparsed build/venv/bin/python tests/interop/test_figures.py
 """
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -23,6 +24,7 @@ import markdown
 import optimality
 import trees
 from groups import Groups
+from model import find
 from support import models
 
 
@@ -62,8 +64,8 @@ class Trees(unittest.TestCase):
         text = trees.pruned({"below": 0.0005, "rows": 1000,
                              "units_before": 151, "units": 120,
                              "loss_before": 0.5, "loss": 0.505})
-        self.assertIn("less than 0.050 % of 1000 training rows", text)
-        self.assertIn("changed by 1.000 %", text)
+        self.assertIn("less than 0.050 % of 1,000 training rows", text)
+        self.assertIn("changed by 1.0 %", text)
         self.assertIn("| units | 151 | 120 |", text)
 
 
@@ -233,6 +235,10 @@ class Cards(unittest.TestCase):
     def tearDown(self):
         self.folder.cleanup()
 
+    def write_card(self, name):
+        self.card.write_text("# m\n\n<!-- %s -->\nold\n<!-- /%s -->\n\nend\n"
+                             % (name, name))
+
     def run_script(self, name, *args):
         return subprocess.run(
             [sys.executable, ROOT / "bench" / "figures" / name, *args,
@@ -241,15 +247,14 @@ class Cards(unittest.TestCase):
             env={"SPARSED": "build/sparsed", **os.environ})
 
     def test_the_block_is_written_and_all_else_stays(self):
-        self.card.write_text("# m\n\n%s\nold\n%s\n\nend\n"
-                             % (figures.BEGIN, figures.END))
+        self.write_card("figures")
         done = self.run_script("figures.py", self.model)
         text = self.card.read_text()
         self.assertEqual(done.stdout, "")
-        self.assertTrue(text.startswith("# m\n\n%s\n!" % figures.BEGIN))
-        self.assertTrue(text.endswith("\n%s\n\nend\n" % figures.END))
+        self.assertTrue(text.startswith("# m\n\n<!-- figures -->\n!"))
+        self.assertTrue(text.endswith("\n<!-- /figures -->\n\nend\n"))
         self.assertIn("| relative reconstruction error | ", text)
-        self.assertNotIn("old", text)
+        self.assertNotIn("\nold\n", text)
         self.assertNotIn("### Tree", text)
         self.assertLess((self.model / "atoms.png").stat().st_size, 300_000)
 
@@ -258,12 +263,12 @@ class Cards(unittest.TestCase):
         done = self.run_script("figures.py", self.model)
         self.assertEqual(self.card.read_text(), "# m\n")
         self.assertIn("has no lines", done.stderr)
-        self.assertIn("| dead units | ", done.stdout)
+        self.assertIn("| units never on | ", done.stdout)
         self.assertFalse((self.model / "atoms.png").exists())
 
     def test_the_spread_is_that_of_five_parts(self):
         run = figures.Run(figures.Model(self.model), self.data, 100)
-        whole, of_parts = base.evaluate(run.model, run.x, run.labels)
+        whole, of_parts = base.evaluate(run)
         self.assertEqual([told["rows"] for told in of_parts], [20] * 5)
         for name in "error", "active_units", "relative_error":
             self.assertAlmostEqual(
@@ -283,21 +288,49 @@ class Cards(unittest.TestCase):
                                    rtol=1e-4, atol=1e-4)
 
     def test_two_models_in_one_table(self):
-        text = self.run_script("compare.py", self.model, self.model).stdout
-        self.assertIn("|  | m | m |", text)
-        for name in "structure", "error", "active units":
-            self.assertIn("| %s | " % name, text)
+        """It goes into the card of the first, or is printed."""
+        models.write(self.path, "other", models.compose(
+            [28, 28], models.dense(30)), classes="0123456789")
+        pair = self.model, self.path / "other"
+        printed = self.run_script("compare.py", *pair).stdout
+        self.write_card("compare")
+        self.assertEqual(self.run_script("compare.py", *pair).stdout, "")
+        text = self.card.read_text()
+        self.assertIn(printed, text)
+        self.assertNotIn("\nold\n", text)
+        self.assertIn("|  | active units | relative reconstruction error | "
+                      "error rate |", text)
+        figure = r"[0-9.]+( %)? \([0-9.]+( %)? to [0-9.]+( %)?\)"
+        for name, units in ("m", 40), ("other", 30):
+            self.assertRegex(text, r"(?m)^\| {0} \(l1, λ 0.01\) \| {1}, "
+                             r"[0-9.]+ % of {2} \| {1} \| {1} \|$".format(
+                                 name, figure, units))
+
+    def test_the_recipe_beside_a_model_is_found(self):
+        file = self.model / "1" / "model.safetensors"
+        self.assertEqual(figures.recipe_of(file), {})
+        (self.model / "recipe.json").write_text('{"data": "mnist"}')
+        for path in self.model, self.model / "1", file:
+            self.assertEqual(figures.recipe_of(path), {"data": "mnist"})
+            self.assertEqual(figures.data_of(path), ROOT / "data" / "mnist")
+
+    def test_models_are_found_by_name(self):
+        self.assertEqual(find("mnist-drsae"), ROOT / "models/mnist-drsae")
+        self.assertEqual(find(str(self.model)), self.model)
+        self.assertEqual(find("no-such-model"), Path("no-such-model"))
 
 
 class Numbers(unittest.TestCase):
     def test_digits_that_count(self):
         for value, text in (
                 (0, "0"), (0.31549, "0.315"), (39.61, "39.6"),
-                (400.0, "400"), (151, "151"), (1234.5, "1234"),
-                (3e-7, "3.00e-07"), (-7.25, "-7.25"), (np.nan, "-"),
-                (None, "-")):
+                (400.0, "400"), (151, "151"), (1234.5, "1,234"),
+                (10000, "10,000"), (3e-7, "3.00e-7"), (-7.25, "-7.25"),
+                (np.nan, "-"), (None, "-")):
             self.assertEqual(markdown.number(value), text)
-        self.assertEqual(markdown.percent(0.0103, 2), "1.03 %")
+        self.assertEqual(markdown.percent(0.0103), "1.03 %")
+        self.assertEqual(markdown.percent(0.0), "0 %")
+        self.assertEqual(markdown.setting(1e-6), "1e-6")
 
 
 if __name__ == "__main__":

@@ -205,7 +205,7 @@ class Invariance(unittest.TestCase):
         def encode(x, *_):
             z = x.reshape(len(x), -1) @ filters.T
             return {"codes": z, "groups": groups.pool(z)}
-        model = SimpleNamespace(encode=encode, units=8, groups=lambda: groups)
+        model = SimpleNamespace(encode=encode, units=8, pools=lambda: groups)
         source = SimpleNamespace(
             moved=lambda n, **how: moved(windows[:n], (12, 12), **how))
         found = list(invariance.compare(model, source, 60, rng))
