@@ -77,7 +77,8 @@ static inline void shrink_even(const struct visit *a, float w, lane_mask *off)
     }
 }
 
-/* One of Newton's steps for v where `on`; what it changed in *change. */
+/* One of Newton's steps for v where `on`; what it changed in *change. Sums that
+ * overflow make v NaN, which the code then shows. */
 static inline void newton(const struct visit *a, lanes *v, const lane_mask *on,
                           lanes *change)
 {
@@ -93,7 +94,7 @@ static inline void newton(const struct visit *a, lanes *v, const lane_mask *on,
     lanes root = s;
     LANES_SQRT(root);
     *v = old + s * (root - 1.0f) / slope;
-    *v = LANES_KEEP(*on & (*v > 0.0f), *v);
+    *v = LANES_KEEP(*on & ~(*v <= 0.0f), *v);
     *change = *v - old;
 }
 

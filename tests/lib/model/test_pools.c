@@ -5,6 +5,7 @@
 
 #include "lib/base/mem.h"
 #include "lib/base/rng.h"
+#include "lib/math/kernels.h"
 #include "tests/support/near.h"
 #include "tests/support/pools_by_hand.h"
 
@@ -302,6 +303,24 @@ START_TEST(prox_at_its_ends)
 }
 END_TEST
 
+/* Squares overflow: then a row shows that it is not finite, or is right, but is
+ * never silently off. */
+START_TEST(prox_of_huge_numbers_is_no_lie)
+{
+    float u[ROWS * UNITS], out[ROWS * UNITS];
+    make(_i);
+    for (size_t k = 0; k < ROWS * UNITS; k++)
+        u[k] = 1e25f * z[k];
+    float *state = state_of(ROWS);
+    prox(out, u, 1, ROWS, state);
+    for (size_t k = 0; k < ROWS * UNITS; k += UNITS)
+        if (vec_finite(out + k, UNITS))
+            near_all(out + k, u + k, UNITS, 1e-5);
+    free(state);
+    end();
+}
+END_TEST
+
 /* ---- limits ---- */
 
 START_TEST(no_group_and_too_many_are_refused)
@@ -348,6 +367,7 @@ Suite *suite_pools(void)
     tcase_add_loop_test(t, prox_has_exact_zeros, 0, CASES);
     tcase_add_loop_test(t, a_row_does_not_depend_on_the_others, 0, CASES);
     tcase_add_loop_test(t, prox_at_its_ends, 0, CASES);
+    tcase_add_loop_test(t, prox_of_huge_numbers_is_no_lie, 0, CASES);
     suite_add_tcase(suite, t);
     TCase *limits = tcase_create("limits");
     tcase_add_test(limits, no_group_and_too_many_are_refused);
