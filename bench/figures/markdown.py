@@ -17,7 +17,8 @@ def number(value, digits=3):
         return "-"
     power = int(np.floor(np.log10(abs(value))))
     if not -4 < power < 6:
-        return "%.*fe%d" % (digits - 1, value / 10.0 ** power, power)
+        return ("%.*e" % (digits - 1, value)).replace("e-0", "e-").replace(
+            "e+0", "e")
     return "{:,.{}f}".format(value, max(0, digits - 1 - power))
 
 
