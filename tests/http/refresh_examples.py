@@ -89,7 +89,7 @@ def answers(folder):
             if example.models not in servers:
                 base = folder / str(example.models)
                 base.mkdir()
-                make = FOLDERS.get(example.models, lambda _: server.SHIPPED)
+                make = FOLDERS[example.models]
                 (base / "models").mkdir()
                 servers[example.models] = server.Server(
                     base, make(base / "models"))

@@ -3,8 +3,8 @@
 An example of an answer says which request gets it: the request body's example
 of the same name, or its own `x-request` with any of `method`, `path`, `query`,
 `headers`, `body` (JSON, or text as it is sent), `example` (a request body's
-example of another name). `x-models` names a folder of models other than the
-shipped one.
+example of another name). `x-models` names a folder of models, made by
+test_11, other than the usual one.
 """
 import json as json_text
 import re

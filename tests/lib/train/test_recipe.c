@@ -4,6 +4,7 @@
 #include "tests/support/near.h"
 
 #include <check.h>
+#include <glob.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -302,13 +303,18 @@ END_TEST
 
 START_TEST(the_shipped_recipes_are_good)
 {
-    const char *const paths[] = {"models/mnist-drsae/recipe.json",
-                                 "models/fashion-drsae/recipe.json",
-                                 "tests/data/recipes/mini.json"};
-    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
-        struct recipe *r = recipe_load(paths[i], &e);
-        ck_assert_msg(r != NULL, "%s", e.msg);
-        recipe_free(r);
+    const char *const patterns[] = {"models/*/recipe.json",
+                                    "bench/recipes/*.json",
+                                    "tests/data/recipes/*.json"};
+    for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++) {
+        glob_t found;
+        ck_assert_int_eq(glob(patterns[i], 0, NULL, &found), 0);
+        for (size_t k = 0; k < found.gl_pathc; k++) {
+            struct recipe *r = recipe_load(found.gl_pathv[k], &e);
+            ck_assert_msg(r != NULL, "%s", e.msg);
+            recipe_free(r);
+        }
+        globfree(&found);
     }
 }
 END_TEST
