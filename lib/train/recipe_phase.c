@@ -131,10 +131,15 @@ static enum err_code read_target(struct recipe_phase *p, const struct json *j,
         const struct layer *l = &m->layers[i];
         if (!l->dec.kind || !l->encoder.kind->backward)
             continue;
-        learners++;
+        enum solver_method before = p->weights.target.method;
         if (solver_configure(&p->weights.target, j, where, l->op,
                              l->structure.kind, e))
             return e->code;
+        if (learners++ > 0 && p->weights.target.method != before)
+            return err_set(e, ERR_INVALID,
+                           "%s.method: missing: layers[%zu] has another "
+                           "standard one than the layers below",
+                           where, i);
     }
     if (learners == 0)
         return err_set(e, ERR_INVALID,

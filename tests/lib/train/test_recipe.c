@@ -288,6 +288,39 @@ START_TEST(an_adversarial_term_needs_encoders_with_a_gradient)
 }
 END_TEST
 
+/* One target serves all layers; where nothing is said, each structure has a
+ * standard method of its own. */
+START_TEST(a_target_suits_the_structures_of_all_layers)
+{
+    static const struct {
+        const char *upper, *target, *want;
+    } cases[] = {
+        {"{\"kind\":\"l1\",\"lambda\":0.1}", "", NULL},
+        {"{\"kind\":\"lateral\",\"strength\":1,\"pattern\":\"all\"}", "",
+         "phases[0].target.method: missing: layers[1]"},
+        {"{\"kind\":\"lateral\",\"strength\":1,\"pattern\":\"all\"}",
+         "\"method\":\"descent\"", NULL},
+        {"{\"kind\":\"lateral\",\"strength\":1,\"pattern\":\"all\"}",
+         "\"method\":\"fista\"", "phases[0].target.method: \"fista\" needs"},
+    };
+    char text[1024];
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        snprintf(text, sizeof text,
+                 "{\"model\":{\"input\":{\"shape\":[6]},\"layers\":[" LAYER
+                 ",{\"operator\":\"dense\",\"units\":8,\"encoder\":{"
+                 "\"kind\":\"recurrent\",\"steps\":3},\"structure\":%s}]},"
+                 "\"phases\":[{\"epochs\":1,\"weights\":{\"predict\":1},"
+                 "\"target\":{%s},\"optimiser\":{\"rate\":0.1}}]}",
+                 cases[i].upper, cases[i].target);
+        struct recipe *r = recipe_parse(text, strlen(text), &e);
+        ck_assert_msg((r == NULL) == (cases[i].want != NULL), "%s", text);
+        ck_assert(r || e.code == ERR_INVALID);
+        ck_assert_msg(r || strstr(e.msg, cases[i].want), "%s", e.msg);
+        recipe_free(r);
+    }
+}
+END_TEST
+
 START_TEST(text_that_is_no_recipe_is_refused)
 {
     const char *const texts[] = {"",       "[]", "{}", "{\"model\":{}}",
@@ -363,6 +396,7 @@ Suite *suite_recipe(void)
                         sizeof bad / sizeof *bad);
     tcase_add_test(refusing,
                    an_adversarial_term_needs_encoders_with_a_gradient);
+    tcase_add_test(refusing, a_target_suits_the_structures_of_all_layers);
     tcase_add_test(refusing, text_that_is_no_recipe_is_refused);
     tcase_add_test(schedule, the_cosine_rises_then_falls_to_0);
     tcase_add_test(schedule, other_schedules_stay_or_fall_by_the_step);
