@@ -258,10 +258,23 @@ static bool body_is_slow(const struct api_request *request)
     }
 }
 
-bool api_is_slow(const struct api_request *request)
+static bool model_is_slow(const struct call *call)
+{
+    struct err e;
+    const struct served *s =
+        registry_acquire(call->api->registry, call->model, call->version, &e);
+
+    if (s == NULL)
+        return false;
+    bool slow = model_searches(s->model);
+    registry_release(call->api->registry, s);
+    return slow;
+}
+
+bool api_is_slow(struct api *api, const struct api_request *request)
 {
     char allow[API_ID_BYTES];
-    struct call call = call_make(NULL, request, NULL);
+    struct call call = call_make(api, request, NULL);
 
     if (!route_find(&call, allow, sizeof allow))
         return false;
@@ -269,5 +282,6 @@ bool api_is_slow(const struct api_request *request)
         return true;
     if (call.route->takes == 0 || request->content_type == NULL)
         return false;
-    return may_set_steps(request->query) || body_is_slow(request);
+    return may_set_steps(request->query) || body_is_slow(request) ||
+           model_is_slow(&call);
 }

@@ -80,9 +80,9 @@ bool api_refuse_early(struct api *api, const struct api_request *request,
                       size_t announced_length, struct api_response *response);
 
 /* Whether the request may take long and belongs to the executor: a big body or
- * one of many rows, more steps than usual, pictures to make or to read. One
- * row of a thousand numbers is quick. */
-bool api_is_slow(const struct api_request *request);
+ * one of many rows, more steps than usual, pictures to make or to read, a model
+ * that searches for its codes. One row of a thousand numbers is quick. */
+bool api_is_slow(struct api *api, const struct api_request *request);
 
 /* The refusals that the server itself makes, in the error format of the
  * request's route family: 408, 413, 429, 431, 503 with Retry-After ... */

@@ -344,7 +344,7 @@ bool exchange_body(struct exchange *x, const char *bytes, size_t length)
 bool exchange_is_slow(const struct exchange *x)
 {
     return !x->answered && x->rules->api->registry != NULL &&
-           api_is_slow(&x->request);
+           api_is_slow(x->rules->api, &x->request);
 }
 
 void exchange_run(struct exchange *x)

@@ -70,6 +70,10 @@ static inline const struct layer *model_top(const struct model *m)
     return &m->layers[m->n_layers - 1];
 }
 
+/* Whether some layer's encoder searches for its code, which takes as long as
+ * the input makes it. */
+bool model_searches(const struct model *m);
+
 /* Whether the code of `layer` can be drawn in the input: every layer from it
  * down has a decoder. */
 bool model_draws(const struct model *m, size_t layer);

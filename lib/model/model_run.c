@@ -178,6 +178,14 @@ static enum err_code undo_preprocess(const struct model *m, float *out,
     return ERR_OK;
 }
 
+bool model_searches(const struct model *m)
+{
+    for (size_t i = 0; i < m->n_layers; i++)
+        if (m->layers[i].encoder.kind->decodes)
+            return true;
+    return false;
+}
+
 bool model_draws(const struct model *m, size_t layer)
 {
     for (size_t i = 0; i <= layer; i++)

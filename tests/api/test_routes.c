@@ -160,12 +160,30 @@ START_TEST(hidden_steps_are_slow)
                             .content_type = "application/json"};
 
     set_body(&r, "{\"inputs\":[[1]],\"\\u0073teps\":900}");
-    ck_assert(api_is_slow(&r));
+    ck_assert(api_is_slow(&c.api, &r));
     set_body(&r, "{\"inputs\":[[1]]}");
     r.query = "top_k=3";
-    ck_assert(!api_is_slow(&r));
+    ck_assert(!api_is_slow(&c.api, &r));
     r.query = "st%65ps=900";
-    ck_assert(api_is_slow(&r));
+    ck_assert(api_is_slow(&c.api, &r));
+}
+END_TEST
+
+START_TEST(a_model_that_searches_is_slow)
+{
+    struct api_request r = {.method = "POST",
+                            .target = "/v1/models/seeker/encode",
+                            .query = "",
+                            .content_type = "application/json"};
+
+    set_body(&r, "{\"inputs\":[[1]]}");
+    ck_assert(!api_is_slow(&c.api, &r)); /* unknown: refused at once */
+    client_add(&c, "seeker", 1,
+               "{\"input\":{\"shape\":[6]},\"layers\":[{"
+               "\"operator\":\"dense\",\"units\":4,"
+               "\"encoder\":{\"kind\":\"iterative\"},"
+               "\"structure\":{\"kind\":\"l1\",\"lambda\":0.1}}]}");
+    ck_assert(api_is_slow(&c.api, &r));
 }
 END_TEST
 
@@ -187,22 +205,22 @@ START_TEST(rows_count_more_than_bytes)
     }
     buf_text(&text, "]]]}");
     set_body(&r, text.data);
-    ck_assert(!api_is_slow(&r));
+    ck_assert(!api_is_slow(&c.api, &r));
     r.content_type = "application/x-npy";
     r.body_length = 784 * 4 + 128;
-    ck_assert(!api_is_slow(&r));
+    ck_assert(!api_is_slow(&c.api, &r));
     r.body_length = 8 * 784;
-    ck_assert(api_is_slow(&r));
+    ck_assert(api_is_slow(&c.api, &r));
 
     r.content_type = "application/json";
     r.target = "/v1/models/small/decode";
     set_body(&r, "{\"codes\":[{\"indices\":[3],\"values\":[1]}]}");
-    ck_assert(!api_is_slow(&r));
+    ck_assert(!api_is_slow(&c.api, &r));
     buf_reset(&text);
     for (int i = 0; i < 30; i++)
         buf_text(&text, "{\"indices\":[3],\"values\":[1]},");
     set_body(&r, text.data);
-    ck_assert(api_is_slow(&r));
+    ck_assert(api_is_slow(&c.api, &r));
     buf_fini(&text);
 }
 END_TEST
@@ -216,23 +234,23 @@ START_TEST(slow_requests_are_told_from_quick_ones)
                             .body = "{\"inputs\":[[1]]}",
                             .body_length = 16};
 
-    ck_assert(!api_is_slow(&r));
+    ck_assert(!api_is_slow(&c.api, &r));
     r.query = "steps=900";
-    ck_assert(api_is_slow(&r));
+    ck_assert(api_is_slow(&c.api, &r));
     r.query = "";
     r.body = "{\"steps\":900}";
     r.body_length = 13;
-    ck_assert(api_is_slow(&r));
+    ck_assert(api_is_slow(&c.api, &r));
     r.content_type = "image/png";
     r.body = "x";
     r.body_length = 1;
-    ck_assert(api_is_slow(&r));
+    ck_assert(api_is_slow(&c.api, &r));
     r = (struct api_request){.method = "GET", .target = "/healthz"};
-    ck_assert(!api_is_slow(&r));
+    ck_assert(!api_is_slow(&c.api, &r));
     r.target = "/v1/models/small/atoms.png";
-    ck_assert(api_is_slow(&r));
+    ck_assert(api_is_slow(&c.api, &r));
     r.target = "/nowhere";
-    ck_assert(!api_is_slow(&r));
+    ck_assert(!api_is_slow(&c.api, &r));
 }
 END_TEST
 
@@ -262,9 +280,14 @@ Suite *suite_routes(void)
     tcase_add_test(t, a_name_is_no_path);
     tcase_add_test(t, versions_are_plain_numbers_from_one);
     tcase_add_test(t, slashes_count);
+    suite_add_tcase(s, t);
+
+    t = tcase_create("speed");
+    tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, slow_requests_are_told_from_quick_ones);
     tcase_add_test(t, hidden_steps_are_slow);
     tcase_add_test(t, rows_count_more_than_bytes);
+    tcase_add_test(t, a_model_that_searches_is_slow);
     suite_add_tcase(s, t);
 
     t = tcase_create("refusals");
