@@ -100,14 +100,14 @@ static enum err_code traces(struct run *r, size_t row, struct buf *b,
                             struct err *e)
 {
     size_t n = layer_units(&r->model->layers[r->layer]);
-    const struct tape *tape = &r->pass.layers[r->layer].tape;
+    size_t steps = r->pass.layers[r->layer].tape.steps;
 
     (void)e;
     buf_char(b, '[');
-    for (size_t t = 0; t < tape->steps; t++) {
+    for (size_t t = 0; t < steps; t++) {
         if (t > 0)
             buf_char(b, ',');
-        print_code(r, tape->z + (t * r->B + row) * n, b);
+        print_code(r, pass_step(r->model, &r->pass, r->layer, t) + row * n, b);
     }
     buf_char(b, ']');
     return ERR_OK;

@@ -97,8 +97,11 @@ static void training(struct bench *b, size_t rows)
     struct loss_sums sums = {0};
     for (size_t i = 0; i + 128 <= rows; i += 128) {
         arena_reset(&b->memory);
-        if (loss_run(b->plain, &w, b->x + i * model_inputs(b->plain),
-                     b->labels + i, 128, 1, b->grads, &sums, &b->memory, &b->e))
+        struct loss_rows batch = {.B = 128,
+                                  .x = b->x + i * model_inputs(b->plain),
+                                  .labels = b->labels + i};
+        if (loss_run(b->plain, &w, &batch, 1, b->grads, &sums, &b->memory,
+                     &b->e))
             die(&b->e);
     }
 }

@@ -83,6 +83,11 @@ enum err_code axes_compatible(const struct operator_kind *op,
                        "encoder \"%s\" needs a map from code to code, which "
                        "operator \"%s\" does not give",
                        encoder->name, op->name);
+    if (structure->heads > 1 && (encoder->recurrent || encoder->decodes))
+        return err_set(e, ERR_INVALID,
+                       "structure \"%s\" wants %zu numbers a unit, which "
+                       "encoder \"%s\" does not give",
+                       structure->name, structure->heads, encoder->name);
     if (encoder->decodes && !structure->prox && !structure->threshold)
         return err_set(e, ERR_INVALID,
                        "encoder \"%s\" needs a proximal step or a threshold, "

@@ -10,9 +10,12 @@
 
 #include "lib/base/arena.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define GRAPH_NONE (-1) /* no value: no second input, or memory is out */
+
+struct convolution;
 
 enum graph_op {
     GRAPH_PRODUCT, /* a b', b (n,k) as weights are stored */
@@ -37,6 +40,11 @@ struct graph {
     int (*constant)(struct graph *g, const char *name, const float *data,
                     size_t rank, const size_t *dims);
     int (*apply)(struct graph *g, enum graph_op op, int a, int b);
+    /* The maps of pictures a with weights w (maps,channels,kernel): values are
+     * (B, channels*height*width), `shape` lives as long as the graph. Reversed:
+     * the pictures that maps draw, its adjoint. */
+    int (*convolve)(struct graph *g, int a, int w,
+                    const struct convolution *shape, bool reversed);
     /* For constants that a model holds in another form; lives as long as the
      * graph. */
     struct arena *memory;

@@ -64,36 +64,56 @@ static enum err_code read_up(struct layer *l, const struct json *j,
     return ERR_OK;
 }
 
+static enum err_code configure_shape(struct layer *l, const struct space *in,
+                                     const struct json *j, const char *where,
+                                     struct err *e)
+{
+    l->in = *in;
+    if (l->op->shape(&l->shape, in, j, where, e))
+        return e->code;
+    l->code = l->shape.code;
+    return ERR_OK;
+}
+
+static struct operator make_operator(const struct layer *l,
+                                     enum operator_role role, struct space in,
+                                     struct space out)
+{
+    return (struct operator){
+        .kind = l->op, .role = role, .in = in, .out = out, .shape = l->shape};
+}
+
 static enum err_code configure_encoder(struct layer *l, const struct json *j,
                                        const char *where, struct params *params,
                                        struct err *e)
 {
     char name[64];
-    const struct operator_kind *op = l->op;
     struct space heads = l->code;
     heads.channels *= l->structure.kind->heads;
-    if (l->encoder.kind->recurrent)
-        l->rec = (struct operator){.kind = op, .in = l->code, .out = l->code};
     if (!l->encoder.kind->decodes) {
-        l->enc = (struct operator){.kind = op, .in = l->in, .out = heads};
+        l->enc = make_operator(l, OPERATOR_ENCODES, l->in, heads);
         snprintf(name, sizeof name, "layers.%zu.encoder.weight", l->index);
-        if (op->declare(&l->enc, params, name, AXIS_CODE, AXIS_INPUT, e))
+        if (l->op->declare(&l->enc, params, name, e))
             return e->code;
     }
+    if (l->encoder.kind->recurrent)
+        l->rec = make_operator(l, OPERATOR_RECURS, l->code, l->code);
+    const struct json *encoder = json_get(j, "encoder");
     char inside[80];
     snprintf(inside, sizeof inside, "%s.encoder", where);
-    if (check_members(j, inside, kind_members, l->encoder.kind->settings, e))
+    if (check_members(encoder, inside, kind_members, l->encoder.kind->settings,
+                      e))
         return e->code;
-    return l->encoder.kind->configure(l, j, inside, params, e);
+    return l->encoder.kind->configure(l, encoder, inside, params, e);
 }
 
 static enum err_code configure_decoder(struct layer *l, struct params *params,
                                        struct err *e)
 {
     char name[64];
-    l->dec = (struct operator){.kind = l->op, .in = l->code, .out = l->in};
+    l->dec = make_operator(l, OPERATOR_DECODES, l->code, l->in);
     snprintf(name, sizeof name, "layers.%zu.decoder.weight", l->index);
-    if (l->dec.kind->declare(&l->dec, params, name, AXIS_INPUT, AXIS_CODE, e))
+    if (l->dec.kind->declare(&l->dec, params, name, e))
         return e->code;
     l->dec.kind->limit(&l->dec, OPERATOR_COLUMNS, atom_bound);
     return ERR_OK;
@@ -107,6 +127,12 @@ static enum err_code configure_structure(struct layer *l, const struct json *j,
     snprintf(inside, sizeof inside, "%s.structure", where);
     l->structure.layer = l->index;
     l->structure.code = l->code;
+    l->structure.cell = l->shape.cell;
+    if (!l->structure.kind->shares && !space_same(&l->shape.cell, &l->code))
+        return err_set(e, ERR_INVALID,
+                       "%s: structure \"%s\" names single units, which share "
+                       "their weights with others here",
+                       inside, l->structure.kind->name);
     if (check_members(j, inside, kind_members, l->structure.kind->settings, e))
         return e->code;
     return l->structure.kind->configure(&l->structure, j, inside, params, e);
@@ -114,7 +140,6 @@ static enum err_code configure_structure(struct layer *l, const struct json *j,
 
 static enum err_code find_kinds(struct layer *l, const struct json *j,
                                 const char *where, bool decoder,
-                                const struct json **encoder,
                                 const struct json **structure, struct err *e)
 {
     const char *op = NULL, *encoder_name, *structure_name;
@@ -122,8 +147,7 @@ static enum err_code find_kinds(struct layer *l, const struct json *j,
         return e->code;
     if (!op)
         return err_set(e, ERR_INVALID, "%s.operator: missing", where);
-    *encoder = kind_object(j, where, "encoder", &encoder_name, e);
-    if (!*encoder)
+    if (!kind_object(j, where, "encoder", &encoder_name, e))
         return e->code;
     *structure = kind_object(j, where, "structure", &structure_name, e);
     if (!*structure)
@@ -134,6 +158,8 @@ static enum err_code find_kinds(struct layer *l, const struct json *j,
         l->encoder.kind ? structure_find(structure_name, e) : NULL;
     if (!l->structure.kind)
         return err_wrap(e, "%s", where);
+    if (l->structure.kind->variant)
+        l->structure.kind = l->structure.kind->variant(*structure);
     if (axes_compatible(l->op, l->encoder.kind, l->structure.kind, decoder, e))
         return err_wrap(e, "%s", where);
     return ERR_OK;
@@ -145,17 +171,15 @@ enum err_code layer_configure(struct layer *l, size_t index,
 {
     char where[32];
     bool decoder = true;
-    const struct json *encoder = NULL, *structure = NULL;
+    const struct json *structure = NULL;
     size_t first_param = params->n;
     snprintf(where, sizeof where, "layers[%zu]", index);
     l->index = index;
-    l->in = *in;
     if (json_get_bool(j, where, "decoder", &decoder, e) ||
-        find_kinds(l, j, where, decoder, &encoder, &structure, e) ||
+        find_kinds(l, j, where, decoder, &structure, e) ||
         check_members(j, where, layer_members, l->op->settings, e) ||
-        read_up(l, j, where, e) ||
-        l->op->code_space(&l->code, in, j, where, e) ||
-        configure_encoder(l, encoder, where, params, e) ||
+        read_up(l, j, where, e) || configure_shape(l, in, j, where, e) ||
+        configure_encoder(l, j, where, params, e) ||
         (decoder && configure_decoder(l, params, e)) ||
         configure_structure(l, structure, where, params, e))
         return e->code;

@@ -16,8 +16,9 @@ struct layer {
     size_t index;
     const struct operator_kind *op; /* of all its operators */
     struct space in, code;
-    struct operator enc; /* E: in -> code, unless the encoder decodes */
-    struct operator rec; /* S: code -> code, recurrent encoders only */
+    struct operator_shape shape; /* with the code, and its cell */
+    struct operator enc;         /* E: in -> code, unless the encoder decodes */
+    struct operator rec;         /* S: code -> code, recurrent encoders only */
     struct operator dec; /* D: code -> in, unless the recipe leaves it out */
     struct encoder encoder;
     struct structure structure;
@@ -32,6 +33,12 @@ static inline size_t layer_inputs(const struct layer *l)
 static inline size_t layer_units(const struct layer *l)
 {
     return space_size(&l->code);
+}
+
+/* Numbers that the encoder gives: the code, or all its heads. */
+static inline size_t layer_outputs(const struct layer *l)
+{
+    return l->structure.kind->heads * layer_units(l);
 }
 
 static inline size_t layer_groups(const struct layer *l)

@@ -198,8 +198,8 @@ static enum err_code start_layers(struct model *m, struct rng *rng,
         layer_start(l, rng, x, n);
         if (i + 1 == m->n_layers)
             break;
-        float *z = arena_take(memory, n * layer_units(l), sizeof *z);
-        float *h = arena_take(memory, n * layer_units(l), sizeof *h);
+        float *z = arena_take(memory, n * layer_outputs(l), sizeof *z);
+        float *h = arena_take(memory, n * layer_outputs(l), sizeof *h);
         float *v = arena_take(memory, n * layer_groups(l), sizeof *v);
         if (!z || !h || !v ||
             !arena_reserve(

@@ -88,6 +88,9 @@ struct model_options {
      * Needs a model that passes model_check_restores. Missing inputs count as
      * 0 in preprocessing, so that a row's scale is that of what is known. */
     const float *known;
+    /* Where codes are noisy, what their noise is drawn from; 0: there is none,
+     * the code is its mean. */
+    uint64_t noise;
 };
 
 /* Whether codes can be found where some of the inputs are missing: ERR_CONFLICT
@@ -102,12 +105,25 @@ struct pass {
     struct layer_pass {
         const float *x; /* (B,in) what the layer saw */
         struct tape tape;
-        float *z; /* (B,n) the code: the tape's last step */
-        float *v; /* (B,groups), or NULL until model_pool */
+        float *given; /* (B,outputs) the tape's last step */
+        float *noise; /* (B,n) that z was made with, or NULL */
+        float *z;     /* (B,n) the code: given, or made of it */
+        float *v;     /* (B,groups), or NULL until model_pool */
     } layers[MODEL_MAX_LAYERS];
     float *h, *norm;      /* classifier's input, normalised; its norms */
     float *probabilities; /* (B,classes), NULL until model_classify */
 };
+
+/* The code (B,n) after step t, of a pass that kept them. */
+static inline const float *
+pass_step(const struct model *m, const struct pass *p, size_t layer, size_t t)
+{
+    const struct layer *l = &m->layers[layer];
+    const struct layer_pass *lp = &p->layers[layer];
+    if (l->structure.kind->code)
+        return lp->z; /* such layers have one step */
+    return lp->tape.z + t * p->B * layer_units(l);
+}
 
 /* Codes of all layers for raw x (B,inputs). ERR_NO_MEMORY if the arena's
  * maximum is passed; ERR_SHAPE for rows so large that preprocessing overflows;

@@ -5,6 +5,11 @@ struct emitted {
     int z[MODEL_MAX_LAYERS], v[MODEL_MAX_LAYERS];
 };
 
+static bool emits(const struct operator *op)
+{
+    return !op->kind || op->kind->emit;
+}
+
 static enum err_code emit_codes(const struct model *m, struct graph *g, int x,
                                 struct emitted *out, struct err *e)
 {
@@ -15,7 +20,15 @@ static enum err_code emit_codes(const struct model *m, struct graph *g, int x,
                            "layer %zu: encoder \"%s\" is no fixed list of "
                            "operations",
                            i, l->encoder.kind->name);
+        if (!emits(&l->enc) || !emits(&l->rec) || !emits(&l->dec))
+            return err_set(e, ERR_CONFLICT,
+                           "layer %zu: operator \"%s\" is no standard "
+                           "operation",
+                           i, l->op->name);
         out->z[i] = l->encoder.kind->emit(l, g, x);
+        if (l->structure.kind->emit_code)
+            out->z[i] =
+                l->structure.kind->emit_code(&l->structure, g, out->z[i]);
         out->v[i] = l->structure.kind->emit_pool(&l->structure, g, out->z[i]);
         x = l->up == UP_POOLED ? out->v[i] : out->z[i];
     }

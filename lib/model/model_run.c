@@ -2,6 +2,7 @@
 #include "lib/model/model.h"
 
 #include "lib/base/mem.h"
+#include "lib/base/rng.h"
 #include "lib/math/kernels.h"
 
 #include <math.h>
@@ -23,11 +24,32 @@ static bool keeps(const struct layer *l, const struct model_options *options)
     return options->trace || (options->learn && l->encoder.kind->backward);
 }
 
+/* The code of what the encoder gave. */
+static enum err_code make_code(const struct layer *l, struct layer_pass *lp,
+                               size_t B, const struct model_options *options,
+                               struct arena *memory, struct err *e)
+{
+    size_t size = B * layer_units(l);
+    lp->z = lp->given;
+    if (!l->structure.kind->code)
+        return ERR_OK;
+    lp->z = arena_take(memory, size, sizeof *lp->z);
+    if (options->noise)
+        lp->noise = arena_take(memory, size, sizeof *lp->noise);
+    if (!lp->z || (options->noise && !lp->noise))
+        return no_memory(memory, B, e);
+    struct rng rng = rng_make(options->noise, "noise", l->index);
+    for (size_t i = 0; lp->noise && i < size; i++)
+        lp->noise[i] = rng_normal(&rng);
+    l->structure.kind->code(&l->structure, lp->z, lp->given, lp->noise, B);
+    return ERR_OK;
+}
+
 static enum err_code encode_layer(const struct layer *l, struct layer_pass *lp,
                                   size_t B, const struct model_options *options,
                                   struct arena *memory, struct err *e)
 {
-    size_t steps = l->encoder.steps, size = B * layer_units(l);
+    size_t steps = l->encoder.steps, size = B * layer_outputs(l);
     if (options->steps && steps > 1)
         steps = options->steps;
     bool keep = keeps(l, options);
@@ -42,8 +64,10 @@ static enum err_code encode_layer(const struct layer *l, struct layer_pass *lp,
         !arena_reserve(memory, l->encoder.kind->scratch_bytes(l, B, steps)))
         return no_memory(memory, B, e);
     l->encoder.kind->forward(l, &lp->tape, lp->x, B, steps, memory);
-    lp->z = keep ? lp->tape.z + (lp->tape.steps - 1) * size : lp->tape.z;
-    if (!vec_finite(lp->z, size))
+    lp->given = keep ? lp->tape.z + (lp->tape.steps - 1) * size : lp->tape.z;
+    if (make_code(l, lp, B, options, memory, e))
+        return e->code;
+    if (!vec_finite(lp->given, size) || !vec_finite(lp->z, B * layer_units(l)))
         return err_set(e, ERR_INTERNAL,
                        "the code of layer %zu is not finite: fewer steps or "
                        "smaller inputs may help",
@@ -391,10 +415,12 @@ size_t model_pass_bytes(const struct model *m, size_t B,
         if (options->steps && steps > 1)
             steps = options->steps;
         size_t kept = keeps(l, options) ? steps : 1;
-        size_t heads = l->encoder.gain ? 2 : 1;
+        size_t copies = l->encoder.gain ? 2 : 1;
         size_t bytes = l->encoder.kind->scratch_bytes(l, B, steps);
-        floats += B * (kept * heads * layer_units(l) + layer_units(l) +
-                       layer_groups(l) + layer_inputs(l));
+        size_t codes = l->structure.kind->code ? 3 : 1;
+        floats +=
+            B * (kept * copies * layer_outputs(l) + codes * layer_units(l) +
+                 layer_groups(l) + layer_inputs(l));
         scratch = bytes > scratch ? bytes : scratch;
     }
     floats += B * 2 * (m->classifier.inputs + m->classifier.classes);

@@ -83,6 +83,7 @@ static int shrink_emit(struct graph *g, int a, int b)
 
 static const struct nonlinearity shrink = {
     .name = "shrink",
+    .onto = true,
     .apply = shrink_apply,
     .backward = shrink_backward,
     .emit = shrink_emit,
@@ -150,6 +151,7 @@ static int identity_emit(struct graph *g, int a, int b)
 
 static const struct nonlinearity identity = {
     .name = "identity",
+    .onto = true,
     .apply = identity_apply,
     .backward = identity_backward,
     .emit = identity_emit,

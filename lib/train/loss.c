@@ -13,6 +13,7 @@ struct run {
     const struct loss_weights *w;
     const int32_t *labels;
     size_t B;
+    uint64_t noise;
     float scale;
     float *grads;
     struct loss_sums *sums;
@@ -118,24 +119,31 @@ static enum err_code reconstruct(struct run *r, const struct layer *l,
     return ERR_OK;
 }
 
+/* Where the gradients on a layer's code, on what the encoder gave (the same
+ * where that is the code) and on its input are added up. NULL: not wanted. */
+struct slopes {
+    float *dz, *d_given, *dx;
+};
+
 static enum err_code add_terms(struct run *r, const struct layer *l,
-                               const float *x, const float *z, float *dz,
-                               float *dx, struct err *e)
+                               const float *x, const float *z,
+                               const float *given, const struct slopes *to,
+                               struct err *e)
 {
     const struct structure *s = &l->structure;
     float weight = r->w->structure * r->scale;
     if (l->dec.kind && r->w->reconstruction != 0.0f &&
-        reconstruct(r, l, x, z, dz, dx, e))
+        reconstruct(r, l, x, z, to->dz, to->dx, e))
         return e->code;
     if (r->w->structure == 0.0f)
         return ERR_OK;
-    double value = s->kind->value(s, z, r->B);
+    double value = s->kind->value(s, given, r->B);
     r->sums->structure += value;
     r->sums->total += (double)r->w->structure * value;
-    if (dz)
-        s->kind->gradient(s, dz, z, r->B, weight);
+    if (to->d_given)
+        s->kind->gradient(s, to->d_given, given, r->B, weight);
     if (r->grads && s->kind->learn)
-        s->kind->learn(s, r->grads, z, r->B, weight);
+        s->kind->learn(s, r->grads, given, r->B, weight);
     return ERR_OK;
 }
 
@@ -160,10 +168,11 @@ static enum err_code predict(struct run *r, const struct layer *l,
                              const struct layer_pass *lp, float *dz,
                              struct err *e)
 {
+    static const struct slopes none = {0};
     size_t size = r->B * layer_units(l);
     const float *target = target_code(r, l, lp->x, e);
     float *away = target ? take(r, size, e) : NULL;
-    if (!away || add_terms(r, l, lp->x, target, NULL, NULL, e))
+    if (!away || add_terms(r, l, lp->x, target, target, &none, e))
         return e->code;
     memcpy(away, lp->z, size * sizeof *away);
     vec_add(away, target, -1.0f, size);
@@ -176,25 +185,41 @@ static enum err_code predict(struct run *r, const struct layer *l,
 }
 
 static enum err_code layer_terms(struct run *r, const struct layer *l,
-                                 const struct layer_pass *lp, float *dz,
-                                 float *dx, struct err *e)
+                                 const struct layer_pass *lp,
+                                 const struct slopes *to, struct err *e)
 {
     if (r->w->predict != 0.0f && l->dec.kind && l->encoder.kind->backward)
-        return predict(r, l, lp, dz, e);
-    return add_terms(r, l, lp->x, lp->z, dz, dx, e);
+        return predict(r, l, lp, to->dz, e);
+    return add_terms(r, l, lp->x, lp->z, lp->given, to, e);
 }
 
-/* Through the encoder, into grads (or not) and dx (or not). */
+/* Where the gradient on what the encoder gave is added up: dz itself, or a
+ * place of its own. NULL: no memory. */
+static float *given_slope(struct run *r, const struct layer *l, float *dz,
+                          struct err *e)
+{
+    if (!l->structure.kind->code)
+        return dz;
+    return take(r, r->B * layer_outputs(l), e);
+}
+
+/* From the code through the encoder, into grads (or not) and dx (or not). */
 static enum err_code encoder_backward(struct run *r, const struct layer *l,
-                                      const struct layer_pass *lp, float *dz,
-                                      float *dx, float *grads, struct err *e)
+                                      const struct layer_pass *lp,
+                                      const struct slopes *from, float *grads,
+                                      struct err *e)
 {
     const struct encoder_kind *kind = l->encoder.kind;
+    const struct structure *s = &l->structure;
     if (!kind->backward)
         return ERR_OK;
+    if (s->kind->code)
+        s->kind->code_backward(s, from->d_given, from->dz, lp->given, lp->noise,
+                               r->B);
     if (!arena_reserve(r->memory, kind->scratch_bytes(l, r->B, lp->tape.steps)))
         return err_set(e, ERR_NO_MEMORY, "loss of %zu rows", r->B);
-    kind->backward(l, grads, &lp->tape, dz, dx, lp->x, r->B, r->memory);
+    kind->backward(l, grads, &lp->tape, from->d_given, from->dx, lp->x, r->B,
+                   r->memory);
     return ERR_OK;
 }
 
@@ -222,15 +247,17 @@ static enum err_code backward(struct run *r, float *dz, bool own, float *grads,
     for (size_t i = r->m->n_layers; i-- > 0;) {
         const struct layer *l = &r->m->layers[i];
         const struct layer_pass *lp = &r->pass.layers[i];
-        float *dx = dx_out;
-        if (i > 0 && !(dx = take(r, r->B * layer_inputs(l), e)))
+        struct slopes to = {.dz = dz, .dx = dx_out};
+        if (i > 0 && !(to.dx = take(r, r->B * layer_inputs(l), e)))
             return e->code;
-        if (own && layer_terms(r, l, lp, dz, dx, e))
+        if (!(to.d_given = given_slope(r, l, dz, e)))
             return e->code;
-        if (encoder_backward(r, l, lp, dz, dx, grads, e))
+        if (own && layer_terms(r, l, lp, &to, e))
+            return e->code;
+        if (encoder_backward(r, l, lp, &to, grads, e))
             return e->code;
         if (i > 0 && down_one(r, &r->m->layers[i - 1], &r->pass.layers[i - 1],
-                              dx, &dz, e))
+                              to.dx, &dz, e))
             return e->code;
     }
     return ERR_OK;
@@ -253,7 +280,7 @@ static void step_uphill(float *x, const float *g, float radius, size_t B,
 static enum err_code encode_again(struct run *r, const float *x, struct err *e)
 {
     struct model plain = *r->m;
-    struct model_options options = {.learn = true};
+    struct model_options options = {.learn = true, .noise = r->noise};
     plain.preprocess.n = 0;
     return model_encode(&plain, &r->pass, x, r->B, &options, r->memory, e);
 }
@@ -288,7 +315,7 @@ static enum err_code run(struct run *r, const float *x, struct err *e)
 {
     const struct layer *top = model_top(r->m);
     struct layer_pass *lp = &r->pass.layers[r->m->n_layers - 1];
-    struct model_options options = {.learn = true};
+    struct model_options options = {.learn = true, .noise = r->noise};
     size_t size = r->B * layer_units(top);
     double value = 0;
     if (model_encode(r->m, &r->pass, x, r->B, &options, r->memory, e))
@@ -308,28 +335,31 @@ static enum err_code run(struct run *r, const float *x, struct err *e)
     }
     if (r->grads)
         return backward(r, dz, true, r->grads, NULL, e);
+    static const struct slopes none = {0};
     for (size_t i = 0; i < r->m->n_layers; i++)
-        if (layer_terms(r, &r->m->layers[i], &r->pass.layers[i], NULL, NULL, e))
+        if (layer_terms(r, &r->m->layers[i], &r->pass.layers[i], &none, e))
             return e->code;
     return ERR_OK;
 }
 
 enum err_code loss_run(const struct model *m, const struct loss_weights *w,
-                       const float *x, const int32_t *labels, size_t B,
-                       float scale, float *grads, struct loss_sums *sums,
-                       struct arena *memory, struct err *e)
+                       const struct loss_rows *rows, float scale, float *grads,
+                       struct loss_sums *sums, struct arena *memory,
+                       struct err *e)
 {
     struct run r = {.m = m,
                     .w = w,
-                    .labels = labels,
-                    .B = B,
+                    .labels = rows->labels,
+                    .B = rows->B,
+                    .noise = rows->noise,
                     .scale = scale,
                     .grads = grads,
                     .sums = sums,
                     .memory = memory};
     struct arena_mark mark = arena_mark(memory);
-    enum err_code code = run(&r, x, e);
-    if (!code && w->adversarial != 0.0f && m->classifier.present && labels)
+    enum err_code code = run(&r, rows->x, e);
+    if (!code && w->adversarial != 0.0f && m->classifier.present &&
+        rows->labels)
         code = adversarial(&r, e);
     arena_rewind(memory, mark);
     return code;

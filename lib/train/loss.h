@@ -37,12 +37,19 @@ struct loss_sums {
     double active; /* units on in the top code */
 };
 
+/* The rows of a loss. */
+struct loss_rows {
+    size_t B;
+    const float *x;        /* (B,inputs) raw */
+    const int32_t *labels; /* (B) DATASET_NO_LABEL: none; or NULL */
+    uint64_t noise;        /* what noisy codes are drawn from; 0: their means */
+};
+
 /* Adds to grads (laid out as m->params.values) scale * the gradient of the
- * summed loss of raw x (B,inputs) with labels (B, DATASET_NO_LABEL: none; or
- * NULL), and to *sums its parts. grads NULL: the value only. */
+ * rows' summed loss, and to *sums its parts. grads NULL: the value only. */
 enum err_code loss_run(const struct model *m, const struct loss_weights *w,
-                       const float *x, const int32_t *labels, size_t B,
-                       float scale, float *grads, struct loss_sums *sums,
-                       struct arena *memory, struct err *e) ERR_CHECKED;
+                       const struct loss_rows *rows, float scale, float *grads,
+                       struct loss_sums *sums, struct arena *memory,
+                       struct err *e) ERR_CHECKED;
 
 #endif

@@ -147,8 +147,9 @@ static enum err_code loss_chunk(const struct work *w, struct member *mb,
                                 size_t B, struct chunk *c)
 {
     struct loss_sums sums = {0};
-    if (loss_run(w->m, w->weights, mb->x, mb->labels, B, 1, NULL, &sums,
-                 &mb->memory, &mb->err))
+    struct loss_rows rows = {.B = B, .x = mb->x, .labels = mb->labels};
+    if (loss_run(w->m, w->weights, &rows, 1, NULL, &sums, &mb->memory,
+                 &mb->err))
         return mb->err.code;
     c->total = sums.total;
     return ERR_OK;

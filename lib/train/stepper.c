@@ -118,9 +118,12 @@ static void run_shard(void *arg, size_t number)
     for (size_t b = 0; b < B && s->d->labels; b++)
         mb->labels[b] = s->d->labels[index[b]];
     dataset_rows(s->d, index, B, s->m->low, s->m->high, mb->x);
-    mb->code = loss_run(
-        s->m, step->weights, mb->x, s->d->labels ? mb->labels : NULL, B,
-        1.0f / (float)step->n, mb->grads, &mb->sums, &mb->memory, &mb->err);
+    struct loss_rows rows = {.B = B,
+                             .x = mb->x,
+                             .labels = s->d->labels ? mb->labels : NULL,
+                             .noise = step->noise + number};
+    mb->code = loss_run(s->m, step->weights, &rows, 1.0f / (float)step->n,
+                        mb->grads, &mb->sums, &mb->memory, &mb->err);
 }
 
 /* Adds the other members' gradients to the first one's, and clears theirs. */

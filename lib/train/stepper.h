@@ -27,6 +27,7 @@ struct step {
     struct optimiser *optimiser;
     const bool *trained; /* (rows of the table) */
     double rate;
+    uint64_t noise;        /* what noisy codes are drawn from */
     const uint32_t *index; /* (n) rows of the data set */
     size_t n;              /* at least 1 */
 };

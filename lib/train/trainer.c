@@ -164,6 +164,8 @@ static enum err_code run_batches(struct trainer *t, struct err *e)
     struct step step = {.weights = &phase_of(t)->weights,
                         .optimiser = &t->optimiser,
                         .trained = t->trained};
+    struct rng noise =
+        rng_make(t->options->seed, "noise", t->phase << 32 | t->epoch);
     rows_order(&t->rows, t->options->seed, t->phase, t->epoch);
     p->epoch = t->epoch + 1;
     p->row = 0;
@@ -171,6 +173,7 @@ static enum err_code run_batches(struct trainer *t, struct err *e)
     p->validation = (struct measures){0};
     p->best = false;
     for (size_t i = 0; i < t->rows.n_batches; i++) {
+        step.noise = rng_u64(&noise) | 1;
         step.index = rows_batch(&t->rows, i, &step.n);
         step.rate = schedule_rate(phase_of(t), t->epoch * t->rows.n_batches + i,
                                   t->rows.n_batches);

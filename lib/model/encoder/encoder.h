@@ -24,10 +24,12 @@ struct layer;
 /* What a run is given, and leaves behind in z and h. */
 struct tape {
     size_t steps;       /* steps really done */
-    bool keep;          /* keep every step: z is (steps,B,n), else (B,n) */
+    bool keep;          /* keep every step: z is (steps,B,n), else (B,n); n
+                           counts the heads */
     const float *known; /* (B,in): 1 where x is known, 0 where it is missing;
                            NULL: all is. Only for encoders that decode. */
-    float *z;           /* code after the step(s) */
+    float *z;           /* what it gives after the step(s): the code, or
+                           where the structure has several heads, those */
     float *h;           /* the same before the gain; NULL without gain */
 };
 
@@ -79,8 +81,8 @@ struct encoder {
     const struct encoder_kind *kind;
     const struct nonlinearity *f;
     size_t steps;       /* as trained; 1 where there is one */
-    struct param *bias; /* b (n) */
-    struct param *gain; /* (n), or NULL */
+    struct param *bias; /* b (cell, heads) */
+    struct param *gain; /* the same, or NULL */
     void *own;          /* kind's own, freed by fini */
 };
 

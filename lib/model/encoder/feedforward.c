@@ -3,7 +3,6 @@
  * With group sparsity on z and a linear decoder this is the sparse
  * auto-encoder of LeCun's lecture (NYU Deep Learning 2020, 9-1, figure 3).
  */
-#include "lib/base/mem.h"
 #include "lib/model/encoder/units.h"
 
 static enum err_code configure(struct layer *l, const struct json *encoder,
@@ -30,22 +29,19 @@ static void forward(const struct layer *l, struct tape *tape, const float *x,
     (void)steps;
     tape->steps = 1;
     l->enc.kind->apply(&l->enc, tape->z, x, B, scratch);
-    units_forward(l, tape->z, tape->h, tape->z, B);
+    units_forward(l, tape->z, tape->h, tape->z, B, scratch);
 }
 
 static void backward(const struct layer *l, float *grads,
                      const struct tape *tape, float *dz, float *dx,
                      const float *x, size_t B, struct arena *scratch)
 {
-    struct arena_mark mark = arena_mark(scratch);
-    float *sink = arena_take(scratch, layer_units(l), sizeof *sink);
-    units_backward(l, grads, dz, dz, tape->z, tape->h, B, sink);
+    units_backward(l, grads, dz, dz, tape->z, tape->h, B, scratch);
     if (grads)
         l->enc.kind->gradient(&l->enc, grads + l->enc.weight->offset, dz, x, B,
                               scratch);
     if (dx)
         l->enc.kind->adjoint(&l->enc, dx, dz, B, scratch);
-    arena_rewind(scratch, mark);
 }
 
 static int emit(const struct layer *l, struct graph *g, int x)
@@ -56,8 +52,7 @@ static int emit(const struct layer *l, struct graph *g, int x)
 static size_t scratch_bytes(const struct layer *l, size_t B, size_t steps)
 {
     (void)steps;
-    return l->enc.kind->scratch_bytes(&l->enc, B) +
-           layer_units(l) * sizeof(float) + MEM_ALIGN;
+    return l->enc.kind->scratch_bytes(&l->enc, B) + units_scratch_bytes(l);
 }
 
 const struct encoder_kind encoder_feedforward = {

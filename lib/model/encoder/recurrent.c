@@ -16,6 +16,7 @@
 #include "lib/model/encoder/units.h"
 
 #include <stdio.h>
+
 #include <string.h>
 
 /* Bound of the norm of E's rows, times T: keeps the implied step small enough
@@ -38,7 +39,7 @@ static enum err_code configure(struct layer *l, const struct json *encoder,
 
     char name[64];
     snprintf(name, sizeof name, "layers.%zu.encoder.recurrent", l->index);
-    if (l->rec.kind->declare(&l->rec, params, name, AXIS_CODE, AXIS_CODE, e))
+    if (l->rec.kind->declare(&l->rec, params, name, e))
         return e->code;
     l->rec.weight->rate = 1.0f / (T > 1 ? T - 1 : 1);
     return ERR_OK;
@@ -68,7 +69,7 @@ static void forward(const struct layer *l, struct tape *tape, const float *x,
 
     tape->steps = steps;
     l->enc.kind->apply(&l->enc, ex, x, B, scratch);
-    units_forward(l, z, h, ex, B);
+    units_forward(l, z, h, ex, B, scratch);
     for (size_t t = 1; t < steps; t++) {
         l->rec.kind->apply(&l->rec, a, z, B, scratch);
         vec_add(a, ex, 1.0f, size);
@@ -76,7 +77,7 @@ static void forward(const struct layer *l, struct tape *tape, const float *x,
             z += size;
             h = h ? h + size : NULL;
         }
-        units_forward(l, z, h, a, B);
+        units_forward(l, z, h, a, B, scratch);
     }
     arena_rewind(scratch, mark);
 }
@@ -85,14 +86,13 @@ static void forward(const struct layer *l, struct tape *tape, const float *x,
  * gradient on each step's sum, total (B,n) their sum. */
 static void backward_steps(const struct layer *l, float *grads,
                            const struct tape *tape, float *d, float *total,
-                           float *dz, float *sink, size_t B,
-                           struct arena *scratch)
+                           float *dz, size_t B, struct arena *scratch)
 {
     size_t size = B * layer_units(l);
     for (size_t t = tape->steps; t-- > 0;) {
         const float *h = tape->h ? tape->h + t * size : NULL;
         float *dt = d + t * size;
-        units_backward(l, grads, dt, dz, tape->z + t * size, h, B, sink);
+        units_backward(l, grads, dt, dz, tape->z + t * size, h, B, scratch);
         vec_add(total, dt, 1.0f, size);
         if (t == 0)
             break;
@@ -109,9 +109,8 @@ static void backward(const struct layer *l, float *grads,
     struct arena_mark mark = arena_mark(scratch);
     float *d = arena_take(scratch, T * size, sizeof *d);
     float *total = arena_zeroed(scratch, size, sizeof *total);
-    float *sink = arena_take(scratch, layer_units(l), sizeof *sink);
 
-    backward_steps(l, grads, tape, d, total, dz, sink, B, scratch);
+    backward_steps(l, grads, tape, d, total, dz, B, scratch);
     if (grads) {
         l->enc.kind->gradient(&l->enc, grads + l->enc.weight->offset, total, x,
                               B, scratch);
@@ -140,7 +139,7 @@ static size_t scratch_bytes(const struct layer *l, size_t B, size_t steps)
     return l->enc.kind->scratch_bytes(&l->enc, B) +
            l->rec.kind->scratch_bytes(&l->rec, steps * B) +
            (steps + 2) * B * layer_units(l) * sizeof(float) +
-           layer_units(l) * sizeof(float) + 8 * MEM_ALIGN;
+           units_scratch_bytes(l) + 8 * MEM_ALIGN;
 }
 
 const struct encoder_kind encoder_recurrent = {

@@ -1,18 +1,29 @@
 /* z = gain * f(a, b) and its adjoint. */
 #include "lib/model/encoder/units.h"
 
+#include "lib/base/mem.h"
+
 #include <stdio.h>
 
 /* Rolfe & LeCun's code starts every bias here: on, but barely. */
 static const float start_bias = 1e-5f;
 
+/* The code's space, or its cell, with all heads. */
+static struct space with_heads(const struct layer *l, struct space s)
+{
+    s.channels *= l->structure.kind->heads;
+    return s;
+}
+
 static struct param *declare_vector(struct layer *l, const char *what,
                                     struct params *params, struct err *e)
 {
     char name[64];
+    struct space cell = with_heads(l, l->shape.cell);
+    enum param_axis axis =
+        space_size(&cell) == layer_units(l) ? AXIS_CODE : AXIS_FIXED;
     snprintf(name, sizeof name, "layers.%zu.encoder.%s", l->index, what);
-    return params_add(params, name, 1, (size_t[]){layer_units(l)},
-                      (enum param_axis[]){AXIS_CODE}, e);
+    return params_add(params, name, 1, (size_t[]){space_size(&cell)}, &axis, e);
 }
 
 enum err_code units_configure(struct layer *l, const struct json *encoder,
@@ -28,6 +39,11 @@ enum err_code units_configure(struct layer *l, const struct json *encoder,
     if (!l->encoder.f)
         return err_set(e, ERR_INVALID, "%s.nonlinearity: there is no \"%s\"",
                        where, name);
+    if (l->structure.kind->heads > 1 && !l->encoder.f->onto)
+        return err_set(e, ERR_INVALID,
+                       "%s.nonlinearity: \"%s\" cannot give every number, "
+                       "which structure \"%s\" needs",
+                       where, name, l->structure.kind->name);
     l->encoder.bias = declare_vector(l, "bias", params, e);
     if (!l->encoder.bias)
         return e->code;
@@ -38,51 +54,112 @@ enum err_code units_configure(struct layer *l, const struct json *encoder,
 
 void units_start(struct layer *l)
 {
-    for (size_t i = 0; i < layer_units(l); i++) {
+    for (size_t i = 0; i < l->encoder.bias->count; i++) {
         l->encoder.bias->value[i] = start_bias;
         if (l->encoder.gain)
             l->encoder.gain->value[i] = 1.0f;
     }
 }
 
-void units_forward(const struct layer *l, float *z, float *h, const float *a,
-                   size_t B)
+/* The parameter's number for every unit: its own values where no unit shares
+ * them, else from scratch. */
+static const float *for_units(const struct layer *l, const struct param *p,
+                              struct arena *scratch)
 {
-    size_t n = layer_units(l);
+    if (space_same(&l->shape.cell, &l->code))
+        return p->value;
+    struct space cell = with_heads(l, l->shape.cell),
+                 all = with_heads(l, l->code);
+    float *values = arena_take(scratch, space_size(&all), sizeof *values);
+    space_repeat(values, p->value, &cell, &all);
+    return values;
+}
+
+void units_forward(const struct layer *l, float *z, float *h, const float *a,
+                   size_t B, struct arena *scratch)
+{
+    size_t n = layer_outputs(l);
     const struct encoder *enc = &l->encoder;
+    struct arena_mark mark = arena_mark(scratch);
     float *out = enc->gain ? h : z;
-    enc->f->apply(out, a, enc->bias->value, B, n);
-    if (!enc->gain)
-        return;
-    for (size_t b = 0; b < B; b++)
-        for (size_t i = 0; i < n; i++)
-            z[b * n + i] = enc->gain->value[i] * h[b * n + i];
+    enc->f->apply(out, a, for_units(l, enc->bias, scratch), B, n);
+    if (enc->gain) {
+        const float *gain = for_units(l, enc->gain, scratch);
+        for (size_t b = 0; b < B; b++)
+            for (size_t i = 0; i < n; i++)
+                z[b * n + i] = gain[i] * h[b * n + i];
+    }
+    arena_rewind(scratch, mark);
+}
+
+/* Where the units' gradients on p are added up: its place in grads where no
+ * unit shares it, else scratch, which fold adds to it. */
+static float *gradient_of(const struct layer *l, const struct param *p,
+                          float *grads, struct arena *scratch)
+{
+    if (grads && space_same(&l->shape.cell, &l->code))
+        return grads + p->offset;
+    return arena_zeroed(scratch, layer_outputs(l), sizeof(float));
+}
+
+static void fold(const struct layer *l, const struct param *p, float *grads,
+                 const float *sums)
+{
+    struct space cell = with_heads(l, l->shape.cell),
+                 all = with_heads(l, l->code);
+    if (grads && sums != grads + p->offset)
+        space_fold(grads + p->offset, sums, &cell, &all);
 }
 
 void units_backward(const struct layer *l, float *grads, float *da, float *dz,
-                    const float *z, const float *h, size_t B, float *sink)
+                    const float *z, const float *h, size_t B,
+                    struct arena *scratch)
 {
-    size_t n = layer_units(l);
+    size_t n = layer_outputs(l);
     const struct encoder *enc = &l->encoder;
-    float *db = grads ? grads + enc->bias->offset : sink;
-    if (!enc->gain) {
-        enc->f->backward(da, db, dz, z, B, n);
-        return;
+    struct arena_mark mark = arena_mark(scratch);
+    float *db = gradient_of(l, enc->bias, grads, scratch);
+    if (enc->gain) {
+        const float *gain = for_units(l, enc->gain, scratch);
+        float *dg = gradient_of(l, enc->gain, grads, scratch);
+        for (size_t b = 0; b < B; b++)
+            for (size_t i = 0; i < n; i++) {
+                dg[i] += dz[b * n + i] * h[b * n + i];
+                dz[b * n + i] *= gain[i];
+            }
+        fold(l, enc->gain, grads, dg);
     }
-    float *dg = grads ? grads + enc->gain->offset : sink;
-    for (size_t b = 0; b < B; b++)
-        for (size_t i = 0; i < n; i++) {
-            dg[i] += dz[b * n + i] * h[b * n + i];
-            dz[b * n + i] *= enc->gain->value[i];
-        }
-    enc->f->backward(da, db, dz, h, B, n);
+    enc->f->backward(da, db, dz, enc->gain ? h : z, B, n);
+    fold(l, enc->bias, grads, db);
+    arena_rewind(scratch, mark);
+}
+
+size_t units_scratch_bytes(const struct layer *l)
+{
+    return 3 * (layer_outputs(l) * sizeof(float) + MEM_ALIGN);
+}
+
+/* The parameter as a row of all units. */
+static int emit_for_units(const struct layer *l, const struct param *p,
+                          struct graph *g)
+{
+    struct space cell = with_heads(l, l->shape.cell),
+                 all = with_heads(l, l->code);
+    if (space_same(&l->shape.cell, &l->code))
+        return param_emit(p, g);
+    size_t n = space_size(&all);
+    float *values = arena_take(g->memory, n, sizeof *values);
+    if (!values)
+        return GRAPH_NONE;
+    space_repeat(values, p->value, &cell, &all);
+    return g->constant(g, p->name, values, 1, &n);
 }
 
 int units_emit(const struct layer *l, struct graph *g, int a)
 {
     const struct encoder *enc = &l->encoder;
-    int z = enc->f->emit(g, a, param_emit(enc->bias, g));
+    int z = enc->f->emit(g, a, emit_for_units(l, enc->bias, g));
     if (!enc->gain)
         return z;
-    return g->apply(g, GRAPH_MULTIPLY, z, param_emit(enc->gain, g));
+    return g->apply(g, GRAPH_MULTIPLY, z, emit_for_units(l, enc->gain, g));
 }

@@ -1,5 +1,6 @@
 /* Units: what each code unit computes from its sum a, shared by the encoders
- * that are nets: z = gain * f(a, b), with the gain optional and after f.
+ * that are nets: z = gain * f(a, b), with the gain optional and after f. Units
+ * that share weights share b and gain too (cells, lib/model/space.h).
  */
 #ifndef SPARSED_MODEL_ENCODER_UNITS_H
 #define SPARSED_MODEL_ENCODER_UNITS_H
@@ -15,15 +16,18 @@ enum err_code units_configure(struct layer *l, const struct json *encoder,
 void units_start(struct layer *l);
 
 /* z (B,n) = gain * f(a, b); h (B,n), if there is a gain, keeps f(a, b).
- * z may be a. */
+ * z may be a. n counts all heads: layer_outputs. */
 void units_forward(const struct layer *l, float *z, float *h, const float *a,
-                   size_t B);
+                   size_t B, struct arena *scratch);
 
 /* da (B,n) from dz (B,n), z and h as forward left them; adds the gradients of
- * bias and gain into grads. da may be dz. sink (n) takes what is not wanted
- * when grads is NULL. */
+ * bias and gain into grads, if that is not NULL. da may be dz. */
 void units_backward(const struct layer *l, float *grads, float *da, float *dz,
-                    const float *z, const float *h, size_t B, float *sink);
+                    const float *z, const float *h, size_t B,
+                    struct arena *scratch);
+
+/* Bytes of scratch that each of them may take. */
+size_t units_scratch_bytes(const struct layer *l);
 
 /* The value gain * f(a, b) for the graph's value a. */
 int units_emit(const struct layer *l, struct graph *g, int a);

@@ -25,9 +25,9 @@ static size_t inputs(const struct operator *op)
     return space_size(&op->in);
 }
 
-static enum err_code code_space(struct space *code, const struct space *in,
-                                const struct json *layer, const char *where,
-                                struct err *e)
+static enum err_code shape(struct operator_shape *out, const struct space *in,
+                           const struct json *layer, const char *where,
+                           struct err *e)
 {
     (void)in;
     size_t units = 0;
@@ -35,17 +35,26 @@ static enum err_code code_space(struct space *code, const struct space *in,
         return e->code;
     if (units == 0)
         return err_set(e, ERR_INVALID, "%s.units: missing", where);
-    *code = space_vector(units);
+    *out = (struct operator_shape){.code = space_vector(units),
+                                   .cell = space_vector(units)};
     return ERR_OK;
 }
 
 static enum err_code declare(struct operator *op, struct params *params,
-                             const char *name, enum param_axis out_axis,
-                             enum param_axis in_axis, struct err *e)
+                             const char *name, struct err *e)
 {
+    enum param_axis out = AXIS_CODE, in = AXIS_CODE;
+    if (op->role == OPERATOR_ENCODES)
+        in = AXIS_INPUT;
+    else if (op->role == OPERATOR_DECODES)
+        out = AXIS_INPUT;
+    /* Units of several heads do not stand one for one. */
+    if (outputs(op) > space_size(&op->shape.cell) &&
+        op->role == OPERATOR_ENCODES)
+        out = AXIS_FIXED;
     op->weight =
         params_add(params, name, 2, (size_t[]){outputs(op), inputs(op)},
-                   (enum param_axis[]){out_axis, in_axis}, e);
+                   (enum param_axis[]){out, in}, e);
     return op->weight ? ERR_OK : e->code;
 }
 
@@ -91,7 +100,9 @@ static void start_adjoint(struct operator *op, const struct operator *other,
 {
     transpose(op->weight->value, other->weight->value, outputs(other),
               inputs(other));
-    vec_scale(op->weight->value, scale, op->weight->count);
+    vec_scale(op->weight->value, scale, other->weight->count);
+    memset(op->weight->value + other->weight->count, 0,
+           (op->weight->count - other->weight->count) * sizeof(float));
 }
 
 static void start_residual(struct operator *op, const struct operator *other,
@@ -195,7 +206,7 @@ const struct operator_kind operator_dense = {
     .name = "dense",
     .help = "every unit is joined to every input",
     .settings = (const char *const[]){"units", NULL},
-    .code_space = code_space,
+    .shape = shape,
     .declare = declare,
     .limit = limit,
     .start = start,

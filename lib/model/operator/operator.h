@@ -20,6 +20,31 @@
 
 struct operator;
 
+/* What it is for. */
+enum operator_role {
+    OPERATOR_ENCODES, /* in -> code */
+    OPERATOR_RECURS,  /* code -> code */
+    OPERATOR_DECODES  /* code -> in */
+};
+
+/* The part of a picture that a unit of the code looks at (or draws), for
+ * operators whose units do not look at all of it. */
+struct field {
+    size_t height, width; /* 0: all of it */
+    size_t stride;        /* from one field to the next */
+    size_t padding;       /* zeros on each side of the picture */
+    size_t share;         /* units a side that look at the same field */
+};
+
+struct operator_shape {
+    struct space code;
+    /* The part of the code whose units have weights, biases and gains of their
+     * own, which the others share (lib/model/space.h); all of it where nothing
+     * is shared. */
+    struct space cell;
+    struct field field;
+};
+
 enum operator_side {
     OPERATOR_ROWS,   /* all weights that lead into one output unit */
     OPERATOR_COLUMNS /* all weights that lead out of one input unit */
@@ -30,16 +55,17 @@ struct operator_kind {
     const char *help;            /* one line */
     const char *const *settings; /* its members in the layer's JSON */
 
-    /* The code's space for a layer with these settings over `in`; refuses
-     * what cannot be (ERR_SHAPE with both shapes). */
-    enum err_code (*code_space)(struct space *code, const struct space *in,
-                                const struct json *layer, const char *where,
-                                struct err *e);
+    /* What a layer with these settings over `in` looks like; refuses what
+     * cannot be (ERR_SHAPE with both shapes). */
+    enum err_code (*shape)(struct operator_shape *out, const struct space *in,
+                           const struct json *layer, const char *where,
+                           struct err *e);
 
-    /* Declares the weights under `name`; op->in, op->out are set. */
+    /* Declares the weights under `name`; op->role, in, out and shape are set.
+     * Where the encoder gives several numbers a unit, out of one that encodes
+     * has so many times the channels of the code. */
     enum err_code (*declare)(struct operator *op, struct params *params,
-                             const char *name, enum param_axis out_axis,
-                             enum param_axis in_axis, struct err *e);
+                             const char *name, struct err *e);
 
     /* Bounds the norm of each row or column (param projection). */
     void (*limit)(struct operator *op, enum operator_side side, float bound);
@@ -48,7 +74,8 @@ struct operator_kind {
      * random rows of samples (n, out) when there are any. */
     void (*start)(struct operator *op, struct rng *rng, const float *samples,
                   size_t n, float lean);
-    /* W = scale * (adjoint of other). */
+    /* W = scale * (adjoint of other); weights of heads after the first are 0.
+     */
     void (*start_adjoint)(struct operator *op, const struct operator *other,
                           float scale);
     /* W = identity - scale * (adjoint of other) * other. */
@@ -78,7 +105,12 @@ struct operator_kind {
      * Optional: without it no encoder descends by coordinates. */
     const float *(*columns)(const struct operator *op, struct arena *scratch);
 
-    /* The value W x for the graph's value x. */
+    /* The part of the picture that the unit of the code (of an operator that
+     * decodes) draws in, cut to the picture. Optional: all of it. */
+    struct box (*view)(const struct operator *op, size_t unit);
+
+    /* The value W x for the graph's value x. Optional: without it no layer that
+     * has the operator can be told to others. */
     int (*emit)(const struct operator *op, struct graph *g, int x);
     /* Bytes of scratch that one call may take. */
     size_t (*scratch_bytes)(const struct operator *op, size_t B);
@@ -86,7 +118,9 @@ struct operator_kind {
 
 struct operator {
     const struct operator_kind *kind; /* NULL: the layer has none here */
+    enum operator_role role;
     struct space in, out;
+    struct operator_shape shape; /* of its layer */
     struct param *weight;
     float *packed; /* kind's own, NULL while not prepared */
 };

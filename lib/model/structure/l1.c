@@ -62,6 +62,7 @@ const struct structure_kind structure_l1 = {
     .help = "each unit pays lambda |z|",
     .settings = (const char *const[]){"lambda", NULL},
     .heads = 1,
+    .shares = true,
     .configure = configure,
     .value = value,
     .gradient = gradient,

@@ -27,7 +27,7 @@ struct layout {
     float width, height;
     struct layout_place {
         float x, y; /* left upper corner */
-    } * places;     /* (n) */
+    } * places;     /* (cell) */
     struct layout_edge {
         uint32_t from, to;
     } * edges;
@@ -38,8 +38,16 @@ struct structure_kind {
     const char *name;
     const char *help;
     const char *const *settings; /* members of the structure's JSON */
-    size_t heads; /* numbers the encoder gives a unit: 1; mean and
-                     log-variance: 2 */
+    size_t heads; /* numbers that the encoder gives a unit. 1: the code itself.
+                     More: one whole code's space after another, of which
+                     `code` makes the code; value and gradient are of what the
+                     encoder gave, z (B,heads*n) */
+    bool shares;  /* does where units share weights (cells): it does not name
+                     single units */
+
+    /* The kind that these settings ask for, where some are done another way
+     * under the same name. Optional. */
+    const struct structure_kind *(*variant)(const struct json *j);
 
     /* s->layer and s->code are set; reads the settings, sets s->pooled,
      * declares what it learns. */
@@ -80,6 +88,19 @@ struct structure_kind {
      * coordinate descent cuts off. Optional. */
     float (*threshold)(const struct structure *s, const float *z, size_t i);
 
+    /* ---- of several heads ---- */
+
+    /* z (B,n) from what the encoder gave (B,heads*n); noise (B,n) is drawn from
+     * N(0,1), NULL: the mean. */
+    void (*code)(const struct structure *s, float *z, const float *given,
+                 const float *noise, size_t B);
+    /* d_given (B,heads*n) += the gradient through code. */
+    void (*code_backward)(const struct structure *s, float *d_given,
+                          const float *dz, const float *given,
+                          const float *noise, size_t B);
+    /* The value of the mean for the graph's value of what was given. */
+    int (*emit_code)(const struct structure *s, struct graph *g, int given);
+
     /* v (B,pooled) from z (B,n). */
     void (*pool)(const struct structure *s, float *v, const float *z, size_t B);
     /* dz (B,n) += gradient through pool, v being what pool gave. */
@@ -108,7 +129,7 @@ struct structure_kind {
     int (*emit_unpool)(const struct structure *s, struct graph *g, int wanted,
                        int z, int v);
 
-    /* Places and edges from `memory`; ERR_NO_MEMORY. */
+    /* Places of the cell's units, and edges, from `memory`; ERR_NO_MEMORY. */
     enum err_code (*layout)(const struct structure *s, struct layout *out,
                             struct arena *memory, struct err *e);
 };
@@ -117,6 +138,7 @@ struct structure {
     const struct structure_kind *kind;
     size_t layer; /* index of its layer */
     struct space code, pooled;
+    struct space cell; /* of the code */
     float lambda;
     void *own; /* kind's own, freed by fini */
 };

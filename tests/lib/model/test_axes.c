@@ -19,22 +19,22 @@
 
 /* ---- operator "mirror": y_i = w_i x_i ---- */
 
-static enum err_code mirror_space(struct space *code, const struct space *in,
+static enum err_code mirror_shape(struct operator_shape *out,
+                                  const struct space *in,
                                   const struct json *layer, const char *where,
                                   struct err *e)
 {
     (void)layer, (void)where, (void)e;
-    *code = *in;
+    *out = (struct operator_shape){.code = *in, .cell = *in};
     return ERR_OK;
 }
 
 static enum err_code mirror_declare(struct operator *op, struct params *params,
-                                    const char *name, enum param_axis out_axis,
-                                    enum param_axis in_axis, struct err *e)
+                                    const char *name, struct err *e)
 {
     size_t n = space_size(&op->in);
-    (void)in_axis;
-    op->weight = params_add(params, name, 1, &n, &out_axis, e);
+    enum param_axis axis = AXIS_CODE;
+    op->weight = params_add(params, name, 1, &n, &axis, e);
     return op->weight ? ERR_OK : e->code;
 }
 
@@ -110,7 +110,7 @@ static size_t mirror_scratch(const struct operator *op, size_t B)
 static const struct operator_kind mirror = {
     .name = "mirror",
     .settings = (const char *const[]){NULL},
-    .code_space = mirror_space,
+    .shape = mirror_shape,
     .declare = mirror_declare,
     .limit = mirror_limit,
     .start = mirror_start,
@@ -146,15 +146,14 @@ static void double_forward(const struct layer *l, struct tape *tape,
     tape->steps = steps ? 1 : 0;
     l->enc.kind->apply(&l->enc, tape->z, x, B, scratch);
     vec_scale(tape->z, 2, B * layer_units(l));
-    units_forward(l, tape->z, tape->h, tape->z, B);
+    units_forward(l, tape->z, tape->h, tape->z, B, scratch);
 }
 
 static void double_backward(const struct layer *l, float *grads,
                             const struct tape *tape, float *dz, float *dx,
                             const float *x, size_t B, struct arena *scratch)
 {
-    float sink[64];
-    units_backward(l, grads, dz, dz, tape->z, tape->h, B, sink);
+    units_backward(l, grads, dz, dz, tape->z, tape->h, B, scratch);
     vec_scale(dz, 2, B * layer_units(l));
     if (grads)
         l->enc.kind->gradient(&l->enc, grads + l->enc.weight->offset, dz, x, B,
@@ -166,7 +165,7 @@ static void double_backward(const struct layer *l, float *grads,
 static size_t double_scratch(const struct layer *l, size_t B, size_t steps)
 {
     (void)steps;
-    return l->enc.kind->scratch_bytes(&l->enc, B);
+    return l->enc.kind->scratch_bytes(&l->enc, B) + units_scratch_bytes(l);
 }
 
 static const struct encoder_kind twice = {
@@ -290,8 +289,9 @@ static double loss(const struct model *m, float *grads)
     struct loss_sums sums = {0};
     struct arena memory;
     arena_init(&memory, SIZE_MAX);
-    ck_assert_msg(!loss_run(m, &w, x, labels, B, 1, grads, &sums, &memory, &e),
-                  "%s", e.msg);
+    struct loss_rows rows = {.B = B, .x = x, .labels = labels};
+    ck_assert_msg(!loss_run(m, &w, &rows, 1, grads, &sums, &memory, &e), "%s",
+                  e.msg);
     arena_fini(&memory);
     return sums.total;
 }

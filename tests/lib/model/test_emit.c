@@ -2,6 +2,7 @@
  * each operation at once, by the plainest loop, and must arrive where the
  * model itself does.
  */
+#include "lib/math/convolution.h"
 #include "lib/model/model_emit.h"
 #include "tests/support/compositions.h"
 #include "tests/support/near.h"
@@ -42,8 +43,10 @@ static int constant(struct graph *g, const char *name, const float *data,
 {
     struct listener *l = (struct listener *)g;
     ck_assert_uint_gt(strlen(name), 0);
-    ck_assert(rank == 1 || rank == 2);
-    struct value *v = value_new(l, rank == 2 ? dims[0] : 1, dims[rank - 1]);
+    size_t columns = 1;
+    for (size_t i = rank > 1 ? 1 : 0; i < rank; i++)
+        columns *= dims[i];
+    struct value *v = value_new(l, rank > 1 ? dims[0] : 1, columns);
     if (!v)
         return GRAPH_NONE;
     memcpy(v->x, data, v->rows * v->columns * sizeof *data);
@@ -134,13 +137,54 @@ static int apply(struct graph *g, enum graph_op op, int a, int b)
     return l->n - 1;
 }
 
+/* Every tap of every kernel, to or from the picture. */
+static int convolve(struct graph *g, int a, int w, const struct convolution *c,
+                    bool reversed)
+{
+    struct listener *l = (struct listener *)g;
+    size_t picture = c->channels * c->height * c->width;
+    size_t maps = c->maps * c->rows * c->columns;
+    if (a == GRAPH_NONE || w == GRAPH_NONE)
+        return GRAPH_NONE;
+    size_t B = l->values[a].rows;
+    struct value *out = value_new(l, B, reversed ? picture : maps);
+    if (!out)
+        return GRAPH_NONE;
+    const float *x = l->values[a].x, *k = l->values[w].x;
+    memset(out->x, 0, sizeof out->x);
+    for (size_t m = 0; m < c->maps; m++)
+        for (size_t n = 0; n < c->channels; n++)
+            for (size_t i = 0; i < c->kernel_height; i++)
+                for (size_t j = 0; j < c->kernel_width; j++, k++)
+                    for (size_t y = 0; y < c->rows; y++)
+                        for (size_t z = 0; z < c->columns; z++) {
+                            size_t py = y * c->stride + i - c->padding;
+                            size_t px = z * c->stride + j - c->padding;
+                            if (py >= c->height || px >= c->width)
+                                continue;
+                            size_t p = (n * c->height + py) * c->width + px;
+                            size_t q = (m * c->rows + y) * c->columns + z;
+                            for (size_t b = 0; b < B; b++)
+                                if (reversed)
+                                    out->x[b * picture + p] +=
+                                        *k * x[b * maps + q];
+                                else
+                                    out->x[b * maps + q] +=
+                                        *k * x[b * picture + p];
+                        }
+    return l->n - 1;
+}
+
 static float rows[ROWS * COMPOSITION_INPUTS];
 static struct listener listener;
 static struct err e;
 
 static void setup(void)
 {
-    listener = (struct listener){.graph = {constant, apply, &listener.memory},
+    listener = (struct listener){.graph = {.constant = constant,
+                                           .apply = apply,
+                                           .convolve = convolve,
+                                           .memory = &listener.memory},
                                  .most = MOST_VALUES};
     arena_init(&listener.memory, SIZE_MAX);
     listener.values = calloc(MOST_VALUES, sizeof *listener.values);

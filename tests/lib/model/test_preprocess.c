@@ -304,12 +304,11 @@ START_TEST(the_adversarial_input_is_not_whitened_twice)
     struct loss_sums clean = {0}, both = {0};
     int32_t labels[ROWS] = {0, 1, 2, 0, 1, 2, 0};
     composition_rows(rows, NULL, ROWS, 5);
-    ck_assert(
-        !loss_run(m, &w, rows, labels, ROWS, 1, NULL, &clean, &memory, &e));
+    struct loss_rows all = {.B = ROWS, .x = rows, .labels = labels};
+    ck_assert(!loss_run(m, &w, &all, 1, NULL, &clean, &memory, &e));
     w.adversarial = 1;
     w.adversarial_radius = 1e-6f;
-    ck_assert(
-        !loss_run(m, &w, rows, labels, ROWS, 1, NULL, &both, &memory, &e));
+    ck_assert(!loss_run(m, &w, &all, 1, NULL, &both, &memory, &e));
     ck_assert(clean.total > 0);
     near(both.total, 2 * clean.total, 1e-4);
     model_free(m);

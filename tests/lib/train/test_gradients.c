@@ -27,9 +27,9 @@ static double loss_of(const struct model *m, const struct loss_weights *w,
     struct arena memory;
     struct loss_sums sums = {0};
     arena_init(&memory, SIZE_MAX);
-    ck_assert_msg(
-        !loss_run(m, w, rows, labels, ROWS, 1, grads, &sums, &memory, &e), "%s",
-        e.msg);
+    struct loss_rows all = {.B = ROWS, .x = rows, .labels = labels, .noise = 7};
+    ck_assert_msg(!loss_run(m, w, &all, 1, grads, &sums, &memory, &e), "%s",
+                  e.msg);
     arena_fini(&memory);
     ck_assert_uint_eq(sums.rows, ROWS);
     return sums.total;

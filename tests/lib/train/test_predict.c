@@ -49,9 +49,9 @@ static struct loss_sums loss_of(const struct model *m,
     struct loss_sums sums = {0};
     arena_init(&memory, SIZE_MAX);
     composition_rows(rows, NULL, ROWS, 3);
-    ck_assert_msg(
-        !loss_run(m, w, rows, NULL, ROWS, 1, grads, &sums, &memory, &e), "%s",
-        e.msg);
+    struct loss_rows all = {.B = ROWS, .x = rows};
+    ck_assert_msg(!loss_run(m, w, &all, 1, grads, &sums, &memory, &e), "%s",
+                  e.msg);
     arena_fini(&memory);
     return sums;
 }
