@@ -176,8 +176,8 @@ static enum err_code backward_layer(struct run *r, size_t i, float **dz,
         return e->code;
     if (d->own && !r->w->silent[i] && loss_layer_terms(r, i, &to, e))
         return e->code;
-    if (*dz && encoder_backward(r, l, lp, &to,
-                                d->learn ? loss_grads(r, i) : NULL, e))
+    if (*dz &&
+        encoder_backward(r, l, lp, &to, d->learn ? loss_grads(r, i) : NULL, e))
         return e->code;
     *dz = NULL;
     if (i == 0 || !to.dx)
