@@ -227,7 +227,7 @@ static float *draw(const struct layer *l, const float *z, size_t B,
         return NULL;
     }
     float *x = arena_take(memory, B * layer_inputs(l), sizeof *x);
-    if (!x) {
+    if (!x || !arena_reserve(memory, l->dec.kind->scratch_bytes(&l->dec, B))) {
         no_memory(memory, B, e);
         return NULL;
     }
@@ -366,7 +366,7 @@ static enum err_code explain_drawing(const struct layer *l, const float *z,
                                      struct err *e)
 {
     size_t n = layer_units(l), m = layer_inputs(l);
-    const float *x = draw(l, z, 1, memory, e);
+    const float *x = draw(l, z, 1, memory, e); /* with room for the adjoint */
     if (!x)
         return e->code;
     double size = vec_dot(x, x, m);
@@ -441,6 +441,8 @@ size_t model_pass_bytes(const struct model *m, size_t B,
         floats +=
             B * (kept * copies * layer_outputs(l) + codes * layer_units(l) +
                  layer_groups(l) + layer_inputs(l));
+        scratch = bytes > scratch ? bytes : scratch;
+        bytes = l->dec.kind ? l->dec.kind->scratch_bytes(&l->dec, B) : 0;
         scratch = bytes > scratch ? bytes : scratch;
     }
     floats += B * 2 * (m->classifier.inputs + m->classifier.classes);
