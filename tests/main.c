@@ -16,6 +16,8 @@
     X(hierarchy) X(pools) X(groups) X(groups_codes) X(tree) X(lateral)        \
     X(lateral_codes) X(gaussian)                                              \
     X(lateral_codes) X(local2d)                                               \
+    X(hierarchy) X(pools) X(groups) X(groups_codes) X(windows)                \
+    X(windows_rule) X(windows_emit) X(tree) X(lateral) X(lateral_codes)       \
     X(axes) X(preprocess) X(solver) X(iterative) X(model) X(prune) X(emit)    \
     X(orientation) X(pinwheels) X(atoms) X(render)                            \
     X(gradients) X(predict) X(optimiser) X(recipe) X(measure) X(rows)         \
