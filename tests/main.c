@@ -16,7 +16,7 @@
     X(hierarchy) X(pools) X(groups) X(groups_codes) X(tree) X(lateral)        \
     X(lateral_codes) X(gaussian)                                              \
     X(axes) X(preprocess) X(solver) X(iterative) X(model) X(prune) X(emit)    \
-    X(orientation) X(render)                                                  \
+    X(orientation) X(pinwheels) X(atoms) X(render)                            \
     X(gradients) X(predict) X(optimiser) X(recipe) X(measure) X(rows)         \
     X(trainer) X(pruning)                                                     \
     X(repository) X(registry) X(executor)                                     \

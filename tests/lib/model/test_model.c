@@ -262,7 +262,7 @@ START_TEST(atoms_can_be_drawn)
     struct model *m = composition_model((size_t)_i);
     struct render_options options = {.layer = 0, .zoom = 2};
     struct image image;
-    ck_assert_msg(!render_atoms(m, &options, &image, &e), "%s", e.msg);
+    ck_assert_msg(!render_atoms(m, &options, &image, NULL, &e), "%s", e.msg);
     ck_assert_uint_ge(image.width, 2 * 3 + 2);
     size_t different = 0;
     for (size_t i = 1; i < image.width * image.height; i++)
@@ -270,9 +270,11 @@ START_TEST(atoms_can_be_drawn)
     ck_assert_uint_gt(different, 0);
     image_fini(&image);
     options.layer = 9;
-    ck_assert_int_eq(render_atoms(m, &options, &image, &e), ERR_NOT_FOUND);
+    ck_assert_int_eq(render_atoms(m, &options, &image, NULL, &e),
+                     ERR_NOT_FOUND);
     options = (struct render_options){.max_side = 8};
-    ck_assert_int_eq(render_atoms(m, &options, &image, &e), ERR_TOO_LARGE);
+    ck_assert_int_eq(render_atoms(m, &options, &image, NULL, &e),
+                     ERR_TOO_LARGE);
     model_free(m);
 }
 END_TEST
