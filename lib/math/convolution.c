@@ -19,9 +19,14 @@
 
 #include <string.h>
 
-/* Sums that are in registers at a time: with 16 registers of half a lane these
- * six, two vectors and a number fill them. Lists of sums are so many's
- * multiple. */
+/* What a register holds; the compiler keeps a wider vector in memory, which is
+ * many times slower. */
+typedef float part __attribute__((vector_size(KERNEL_WIDTH * sizeof(float))));
+
+enum { PARTS = LANES / KERNEL_WIDTH };
+
+/* Lanes that are summed up at a time: with two parts each they, a vector and a
+ * number fill 16 registers. Lists of sums are so many's multiple. */
 enum { TILE = 6 };
 
 /* Vectors that all tiles read before the next ones: 16 KiB. */
@@ -48,16 +53,19 @@ static void add_products(lanes *restrict sums, const uint32_t *restrict from,
         size_t k1 = n - k0 < CHUNK ? n : k0 + CHUNK;
         for (size_t p = 0; p < n_sums; p += TILE) {
             const float *x[TILE];
-            lanes sum[TILE];
-            for (size_t t = 0; t < TILE; t++) {
-                x[t] = numbers + from[p + t];
-                sum[t] = sums[p + t];
-            }
-            for (size_t k = k0; k < k1; k++)
-                for (size_t t = 0; t < TILE; t++)
-                    sum[t] += vectors[k] * x[t][at[k]];
+            part sum[TILE * PARTS], *out = (part *)(sums + p);
             for (size_t t = 0; t < TILE; t++)
-                sums[p + t] = sum[t];
+                x[t] = numbers + from[p + t];
+            for (size_t i = 0; i < TILE * PARTS; i++)
+                sum[i] = out[i];
+            for (size_t k = k0; k < k1; k++) {
+                const part *vector = (const part *)(vectors + k);
+                for (size_t t = 0; t < TILE; t++)
+                    for (size_t i = 0; i < PARTS; i++)
+                        sum[t * PARTS + i] += vector[i] * x[t][at[k]];
+            }
+            for (size_t i = 0; i < TILE * PARTS; i++)
+                out[i] = sum[i];
         }
     }
 }
@@ -129,16 +137,14 @@ static uint32_t *list(size_t planes, size_t plane_step, size_t rows,
     for (size_t c = 0; c < planes; c++)
         for (size_t i = 0; i < rows; i++)
             for (size_t j = 0; j < columns; j++)
-                out[k++] =
-                    (uint32_t)(c * plane_step + i * row_step + j * step);
+                out[k++] = (uint32_t)(c * plane_step + i * row_step + j * step);
     while (k < whole(n, TILE))
         out[k++] = 0;
     return out;
 }
 
 /* Where the kernel's places and taps are in the padded picture. */
-static uint32_t *list_places(const struct convolution *c,
-                             struct arena *scratch)
+static uint32_t *list_places(const struct convolution *c, struct arena *scratch)
 {
     return list(1, 0, c->rows, c->stride * padded_width(c), c->columns,
                 c->stride, scratch);
@@ -257,8 +263,8 @@ void convolution_maps(const struct convolution *c, enum convolution_into into,
         packed = own;
     }
     for (size_t b = 0; b < B; b++, maps += c->maps * P) {
-        const float *x = pad(
-            c, padded, pictures + b * c->channels * c->height * c->width);
+        const float *x =
+            pad(c, padded, pictures + b * c->channels * c->height * c->width);
         for (size_t m = 0; m < c->maps; m += LANES) {
             size_t n = min(c->maps - m, LANES);
             if (into == CONVOLUTION_ADD)
@@ -339,8 +345,8 @@ void convolution_gradient(const struct convolution *c, float *d_weights,
     float *block = arena_take(scratch, K * LANES, sizeof *block);
     float *padded = edges(c, scratch);
     for (size_t b = 0; b < B; b++, d_maps += c->maps * P) {
-        const float *x = pad(
-            c, padded, pictures + b * c->channels * c->height * c->width);
+        const float *x =
+            pad(c, padded, pictures + b * c->channels * c->height * c->width);
         for (size_t m = 0; m < c->maps; m += LANES) {
             lanes_load(slopes, d_maps + m * P, P, min(c->maps - m, LANES), P);
             add_products(sums + m / LANES * rows, from, K, slopes, at, P, x);

@@ -13,15 +13,18 @@
 #include <stdint.h>
 
 /* Builds a function for several x86-64 levels and picks one at load time.
- * Off under sanitizers (resolvers run before their runtime) and elsewhere. */
+ * Off under sanitizers (resolvers run before their runtime) and elsewhere.
+ * KERNEL_WIDTH numbers are what a register holds on each level that matters. */
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) &&         \
     !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) &&         \
     !defined(SPARSED_NO_CLONES)
 #define KERNEL_CLONES                                                          \
     __attribute__((                                                            \
         target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
+#define KERNEL_WIDTH 8
 #else
 #define KERNEL_CLONES
+#define KERNEL_WIDTH 4
 #endif
 
 /* Writes the positions of the non-zero entries of x (n) into index (n) and
