@@ -437,12 +437,12 @@ size_t model_pass_bytes(const struct model *m, size_t B,
         size_t kept = keeps(l, options) ? steps : 1;
         size_t copies = l->encoder.gain ? 2 : 1;
         size_t bytes = l->encoder.kind->scratch_bytes(l, B, steps);
+        if (l->dec.kind)
+            bytes += l->dec.kind->scratch_bytes(&l->dec, B);
         size_t codes = l->structure.kind->code ? 3 : 1;
         floats +=
             B * (kept * copies * layer_outputs(l) + codes * layer_units(l) +
                  layer_groups(l) + layer_inputs(l));
-        scratch = bytes > scratch ? bytes : scratch;
-        bytes = l->dec.kind ? l->dec.kind->scratch_bytes(&l->dec, B) : 0;
         scratch = bytes > scratch ? bytes : scratch;
     }
     floats += B * 2 * (m->classifier.inputs + m->classifier.classes);
