@@ -3,13 +3,14 @@
  * Fergus, LeCun 2009 for overlapping windows on a torus with Gaussian weights,
  * whose neighbours become alike: a topographic map).
  *
- * The groups are fixed: consecutive blocks, lists, or windows on a map. They
- * have no threshold for a single coordinate: where a whole group is off, no
+ * The groups are fixed: consecutive blocks, lists, or windows on a map; or the
+ * rule of windows.h, for codes that are pictures. They have no threshold for a single coordinate: where a whole group is off, no
  * unit by itself can lower the energy although all together can.
  */
 #include "lib/base/mem.h"
 #include "lib/model/structure/places.h"
 #include "lib/model/structure/pools_read.h"
+#include "lib/model/structure/windows.h"
 
 #include <math.h>
 
@@ -34,7 +35,8 @@ static enum err_code read_groups(struct groups *own, size_t units,
     const struct json *blocks = json_get(j, "blocks");
     if (!!lists + !!map + !!blocks != 1)
         return err_set(e, ERR_INVALID,
-                       "%s: wants one of \"blocks\", \"lists\" and \"map\"",
+                       "%s: wants one of \"blocks\", \"lists\", \"map\" and "
+                       "\"window\"",
                        where);
     if (json_get(j, "weights") && !lists)
         return err_set(e, ERR_INVALID, "%s.weights: only with \"lists\"",
@@ -214,12 +216,20 @@ static enum err_code layout(const struct structure *s, struct layout *out,
     return ERR_OK;
 }
 
+extern const struct structure_kind structure_groups;
+
+static const struct structure_kind *variant(const struct json *j)
+{
+    return json_get(j, "window") ? windows_variant(j) : &structure_groups;
+}
+
 const struct structure_kind structure_groups = {
     .name = "groups",
     .help = "units pay by the group, lambda sqrt(sum w z^2)",
     .settings = (const char *const[]){"lambda", "blocks", "lists", "weights",
                                       "map", "partition", NULL},
     .heads = 1,
+    .variant = variant,
     .configure = configure,
     .fini = fini,
     .value = pools_value,
