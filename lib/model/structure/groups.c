@@ -4,8 +4,9 @@
  * whose neighbours become alike: a topographic map).
  *
  * The groups are fixed: consecutive blocks, lists, or windows on a map; or the
- * rule of windows.h, for codes that are pictures. They have no threshold for a single coordinate: where a whole group is off, no
- * unit by itself can lower the energy although all together can.
+ * rule of windows.h, for codes that are pictures. They have no threshold for a
+ * single coordinate: where a whole group is off, no unit by itself can lower
+ * the energy although all together can.
  */
 #include "lib/base/mem.h"
 #include "lib/model/structure/places.h"

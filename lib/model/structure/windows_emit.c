@@ -32,17 +32,17 @@ static bool as_convolution(struct convolution *c, const struct windows *w)
     const struct windows_axis *rows = &w->rows, *columns = &w->columns;
     size_t down = overhang(rows), across = overhang(columns);
     size_t padding = down > across ? down : across;
-    *c = (struct convolution){
-        .channels = w->maps.units,
-        .height = rows->units,
-        .width = columns->units,
-        .maps = w->maps.windows,
-        .kernel_height = rows->size + padding,
-        .kernel_width = columns->size + padding,
-        .stride = rows->windows > 1 ? rows->stride : columns->stride,
-        .padding = padding,
-        .rows = rows->windows,
-        .columns = columns->windows};
+    *c = (struct convolution){.channels = w->maps.units,
+                              .height = rows->units,
+                              .width = columns->units,
+                              .maps = w->maps.windows,
+                              .kernel_height = rows->size + padding,
+                              .kernel_width = columns->size + padding,
+                              .stride = rows->windows > 1 ? rows->stride
+                                                          : columns->stride,
+                              .padding = padding,
+                              .rows = rows->windows,
+                              .columns = columns->windows};
     return rows->windows == 1 || columns->windows == 1 ||
            rows->stride == columns->stride;
 }
@@ -92,8 +92,7 @@ static int emit_matrix(const struct windows *w, struct graph *g, bool by_unit)
         for (size_t i = 0; i < n; i++) {
             size_t row = k / w->columns.windows, y = i / w->columns.units;
             matrix[by_unit ? i * windows + k : k * n + i] =
-                map_weight(&w->maps, row / w->rows.windows,
-                           y / w->rows.units) *
+                map_weight(&w->maps, row / w->rows.windows, y / w->rows.units) *
                 weight_of(&w->rows, row % w->rows.windows, y % w->rows.units) *
                 weight_of(&w->columns, k % w->columns.windows,
                           i % w->columns.units);
@@ -144,8 +143,8 @@ int windows_emit_unpool(const struct structure *s, struct graph *g, int wanted,
     const struct windows *w = windows_of(s);
     static const size_t one = 1;
     int least = g->constant(g, "smallest_pool", &smallest, 1, &one);
-    int ratio = g->apply(g, GRAPH_DIVIDE, wanted,
-                         g->apply(g, GRAPH_MAX, v, least));
+    int ratio =
+        g->apply(g, GRAPH_DIVIDE, wanted, g->apply(g, GRAPH_MAX, v, least));
     int factor = g->apply(g, GRAPH_MULTIPLY, emit_sums(w, g, ratio, true),
                           emit_inverse(w, g));
     return g->apply(g, GRAPH_MULTIPLY, z, factor);

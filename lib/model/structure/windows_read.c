@@ -36,8 +36,8 @@ enum err_code windows_read(struct windows_settings *out,
                            const struct json *window, const char *where,
                            struct err *e)
 {
-    static const char *const known[] = {
-        "size", "stride", "sigma", "maps", "maps_stride", NULL};
+    static const char *const known[] = {"size", "stride",      "sigma",
+                                        "maps", "maps_stride", NULL};
     *out = (struct windows_settings){
         .size = {1, 1}, .stride = {1, 1}, .maps = 1, .maps_stride = 1};
     if (!json_is_object(window))
