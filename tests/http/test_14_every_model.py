@@ -306,8 +306,8 @@ def test_explanations(t):
 def test_atoms(t):
     """Atoms are drawn in both views, or the reason is told"""
     for one, layer in layers(t):
-        for view, can in (("atoms", one.decodes(layer)),
-                          ("orientation", one.decodes(layer) and
+        for view, can in (("atoms", one.draws(layer)),
+                          ("orientation", one.draws(layer) and
                            one.has_orientations())):
             reply = one.get("/atoms.png?layer=%d&view=%s" % (layer, view),
                             200 if can else 409)
@@ -327,7 +327,7 @@ def test_units(t):
         D = one.tensors.get("layers.%d.decoder.weight" % layer)
         for unit in (0, units // 2, units - 1):
             got = one.get("/units/%d?layer=%d" % (unit, layer)).json()
-            assert (got["atom"] is not None) == one.decodes(layer), one.name
+            assert (got["atom"] is not None) == one.draws(layer), one.name
             if got["atom"] is not None:
                 atom = numbers("%s: atom" % one, got["atom"], (one.size,))
                 close("%s: norm" % one, got["norm"], np.linalg.norm(atom))
