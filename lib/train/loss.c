@@ -102,6 +102,8 @@ static enum err_code reconstruct(struct run *r, const struct layer *l,
     float *residual = take(r, size, e);
     if (!residual)
         return e->code;
+    if (!arena_reserve(r->memory, l->dec.kind->scratch_bytes(&l->dec, r->B)))
+        return err_set(e, ERR_NO_MEMORY, "loss of %zu rows", r->B);
     l->dec.kind->apply(&l->dec, residual, z, r->B, r->memory);
     vec_add(residual, x, -1.0f, size);
     double value = 0.5 * vec_dot(residual, residual, size);
