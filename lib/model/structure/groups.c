@@ -3,13 +3,15 @@
  * Fergus, LeCun 2009 for overlapping windows on a torus with Gaussian weights,
  * whose neighbours become alike: a topographic map).
  *
- * The groups are fixed: consecutive blocks, lists, or windows on a map. They
- * have no threshold for a single coordinate: where a whole group is off, no
- * unit by itself can lower the energy although all together can.
+ * The groups are fixed: consecutive blocks, lists, or windows on a map; or the
+ * rule of windows.h, for codes that are pictures. They have no threshold for a
+ * single coordinate: where a whole group is off, no unit by itself can lower
+ * the energy although all together can.
  */
 #include "lib/base/mem.h"
 #include "lib/model/structure/places.h"
 #include "lib/model/structure/pools_read.h"
+#include "lib/model/structure/windows.h"
 
 #include <math.h>
 
@@ -34,7 +36,8 @@ static enum err_code read_groups(struct groups *own, size_t units,
     const struct json *blocks = json_get(j, "blocks");
     if (!!lists + !!map + !!blocks != 1)
         return err_set(e, ERR_INVALID,
-                       "%s: wants one of \"blocks\", \"lists\" and \"map\"",
+                       "%s: wants one of \"blocks\", \"lists\", \"map\" and "
+                       "\"window\"",
                        where);
     if (json_get(j, "weights") && !lists)
         return err_set(e, ERR_INVALID, "%s.weights: only with \"lists\"",
@@ -200,7 +203,7 @@ static enum err_code layout(const struct structure *s, struct layout *out,
     const struct groups *own = s->own;
     const struct pools *p = &own->pools;
     if (own->map.height > 0)
-        return places_on_sheet(out, p->units, own->map.width, memory, e);
+        return places_on_torus(out, own->map.height, own->map.width, memory, e);
     uint32_t *units = arena_take(memory, p->units, sizeof *units);
     *out = (struct layout){
         .places = arena_take(memory, p->units, sizeof *out->places)};
@@ -214,12 +217,20 @@ static enum err_code layout(const struct structure *s, struct layout *out,
     return ERR_OK;
 }
 
+extern const struct structure_kind structure_groups;
+
+static const struct structure_kind *variant(const struct json *j)
+{
+    return json_get(j, "window") ? windows_variant(j) : &structure_groups;
+}
+
 const struct structure_kind structure_groups = {
     .name = "groups",
     .help = "units pay by the group, lambda sqrt(sum w z^2)",
     .settings = (const char *const[]){"lambda", "blocks", "lists", "weights",
                                       "map", "partition", NULL},
     .heads = 1,
+    .variant = variant,
     .configure = configure,
     .fini = fini,
     .value = pools_value,

@@ -158,8 +158,8 @@ static int convolve(struct graph *g, int a, int w, const struct convolution *c,
                 for (size_t j = 0; j < c->kernel_width; j++, k++)
                     for (size_t y = 0; y < c->rows; y++)
                         for (size_t z = 0; z < c->columns; z++) {
-                            size_t py = y * c->stride + i - c->padding;
-                            size_t px = z * c->stride + j - c->padding;
+                            size_t py = y * c->stride + i - c->padding_y;
+                            size_t px = z * c->stride + j - c->padding_x;
                             if (py >= c->height || px >= c->width)
                                 continue;
                             size_t p = (n * c->height + py) * c->width + px;
@@ -175,6 +175,21 @@ static int convolve(struct graph *g, int a, int w, const struct convolution *c,
     return l->n - 1;
 }
 
+static int first(struct graph *g, int a, size_t n)
+{
+    struct listener *l = (struct listener *)g;
+    if (a == GRAPH_NONE)
+        return GRAPH_NONE;
+    const struct value *x = &l->values[a];
+    ck_assert_uint_le(n, x->columns);
+    struct value *out = value_new(l, x->rows, n);
+    if (!out)
+        return GRAPH_NONE;
+    for (size_t i = 0; i < x->rows * n; i++)
+        out->x[i] = x->x[i / n * x->columns + i % n];
+    return l->n - 1;
+}
+
 static float rows[ROWS * COMPOSITION_INPUTS];
 static struct listener listener;
 static struct err e;
@@ -184,6 +199,7 @@ static void setup(void)
     listener = (struct listener){.graph = {.constant = constant,
                                            .apply = apply,
                                            .convolve = convolve,
+                                           .first = first,
                                            .memory = &listener.memory},
                                  .most = MOST_VALUES};
     arena_init(&listener.memory, SIZE_MAX);
