@@ -154,12 +154,13 @@ static void set_filter(const struct preprocess_step *s)
 }
 
 /* The mean of each channel, and the mean square of what the filter makes of
- * the rows; the transform keeps sums of squares. `row` and `room` (m). */
+ * the rows; the transform keeps sums of squares. 0 for what rounding alone
+ * leaves. `row` and `room` (m). */
 static double measure(const struct preprocess_step *s, const float *x, size_t n,
                       float *row, float *room)
 {
     size_t pixels = s->in.height * s->in.width, C = s->in.channels;
-    double squares = 0;
+    double squares = 0, whole = 0;
     for (size_t c = 0; c < C; c++) {
         double sum = 0;
         for (size_t b = 0; b < n; b++)
@@ -173,8 +174,11 @@ static double measure(const struct preprocess_step *s, const float *x, size_t n,
         for (size_t i = 0; i < C * pixels; i++) {
             double y = (double)row[i] * (double)s->whiten->value[i % pixels];
             squares += y * y;
+            whole += (double)row[i] * (double)row[i];
         }
     }
+    if (squares <= 1e-11 * whole)
+        return 0;
     return squares / (double)(n * C * pixels);
 }
 
@@ -203,7 +207,7 @@ static enum err_code start(const struct preprocess_step *s, const float *x,
     mem_free(room);
     if (!memory)
         return err_set(e, ERR_NO_MEMORY, "a filter for %zu inputs", m);
-    if (!(square > 1e-20) || !isfinite(square))
+    if (!(square > 0) || !isfinite(square))
         return err_set(e, ERR_SHAPE,
                        "the filter leaves nothing of the %zu rows to start "
                        "from, by which its size is set: %s",

@@ -15,7 +15,7 @@ static const struct {
     const char *name, *settings;
 } settings[] = {
     {"dense", ",\"units\":8"},
-    {"local2d", ",\"kernel\":2,\"padding\":1,\"period\":[2,3]"},
+    {"local2d", ",\"kernel\":2,\"padding\":1,\"period\":[2,4]"},
     {"conv2d", ",\"maps\":3,\"kernel\":2,\"padding\":1"},
     {"recurrent", ",\"steps\":3"},
     {"iterative", ",\"steps\":1000,\"tolerance\":1e-6"},

@@ -39,7 +39,7 @@ static void teardown(void)
     arena_fini(&memory);
 }
 
-static struct model *compose(const char *shape, const char *steps)
+static struct json *config_of(const char *shape, const char *steps)
 {
     char text[1024];
     snprintf(text, sizeof text,
@@ -50,6 +50,12 @@ static struct model *compose(const char *shape, const char *steps)
              shape, steps);
     struct json *config = json_parse(text, strlen(text), &e);
     ck_assert_msg(config != NULL, "%s: %s", text, e.msg);
+    return config;
+}
+
+static struct model *compose(const char *shape, const char *steps)
+{
+    struct json *config = config_of(shape, steps);
     struct model *m = model_new(config, NULL, 0, &e);
     json_free(config);
     return m;
@@ -173,8 +179,8 @@ START_TEST(undo_leaves_errors_small)
     for (size_t i = 0; i < r->count; i++)
         most = fmaxf(most, r->value[i]);
     for (size_t i = 0; i < r->count; i++) {
-        ck_assert_float_ge(back->value[i], 0);
-        ck_assert_float_le(back->value[i], 5.001f / most);
+        ck_assert(back->value[i] >= 0);
+        ck_assert(back->value[i] <= 5.001f / most);
         if (r->value[i] > 0.9f * most)
             near((double)(back->value[i] * r->value[i]), 1, 0.02);
     }
@@ -258,19 +264,13 @@ END_TEST
 
 START_TEST(faint_parts_count_as_much_as_strong_ones)
 {
-    struct model *m =
-        started(FILTER("") "," CONTRAST(",\"sigma\":2,\"floor\":1e-4"));
+    struct model *m = started(CONTRAST(",\"sigma\":1,\"floor\":1e-4"));
     for (size_t i = 0; i < N; i++)
         x[i] = (i % W < W / 2 ? 0.01f : 1) * (i % 2 ? 1.0f : -1.0f);
     apply(m, 1);
-    double left = 0, right = 0;
     for (size_t i = 0; i < N; i++)
-        if (i % W < 2)
-            left += (double)x[i] * (double)x[i];
-        else if (i % W >= W - 2)
-            right += (double)x[i] * (double)x[i];
-    ck_assert_msg(left > 0.3 * right && left < 3 * right, "%g and %g", left,
-                  right);
+        if (i % W < W / 2 - 3 || i % W > W / 2 + 3)
+            near(fabs((double)x[i]), 1, 1e-5);
     model_free(m);
 }
 END_TEST
@@ -343,23 +343,25 @@ START_TEST(rows_that_teach_nothing_are_refused)
         rows[i] = 0.4f;
     ck_assert_int_eq(model_start(m, 1, rows, 3, &e), ERR_SHAPE);
     ck_assert_msg(strstr(e.msg, "one shade") != NULL, "%s", e.msg);
-    rows[5] = 3e38f;
-    rows[6] = -3e38f;
-    ck_assert_int_ne(model_start(m, 1, rows, 3, &e), ERR_OK);
     model_free(m);
 }
 END_TEST
 
 START_TEST(running_out_of_memory_is_an_error)
 {
+    struct json *config = config_of("2,10,14", lists[3]);
     for (size_t n = 0; n < 400; n++) {
         mem_fail_after(n);
-        struct model *m = compose("2,10,14", lists[3]);
+        struct model *m = model_new(config, NULL, 0, &e);
         bool failed = !m || model_start(m, 1, rows, 5, &e);
         mem_fail_after(SIZE_MAX);
         model_free(m);
-        if (!failed)
+        if (!failed) {
+            ck_assert_uint_gt(n, 8);
+            json_free(config);
             return;
+        }
+        ck_assert_int_eq(e.code, ERR_NO_MEMORY);
     }
     ck_abort_msg("never succeeded");
 }
