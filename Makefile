@@ -108,6 +108,9 @@ $(O)/o/%.o: %.c $(O)/flags | deps
 $(TESTS_O): private EXTRA = $(CHECK_CFLAGS)
 $(TESTS_O): | deps-test
 
+# A product and a sum in one step, where the processor has it: twice the speed.
+$(O)/o/lib/math/convolution.o: private EXTRA = -ffp-contract=fast
+
 # Where `serve` looks for models when ./models is not there.
 $(O)/o/server/config.o: private EXTRA = \
     -DSPARSED_MODELS_DIR='"$(PREFIX)/share/sparsed/models"'

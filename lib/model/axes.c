@@ -4,13 +4,14 @@
 #include <stdio.h>
 #include <string.h>
 
-extern const struct operator_kind operator_dense;
+extern const struct operator_kind operator_dense, operator_conv2d;
 extern const struct encoder_kind encoder_feedforward, encoder_recurrent,
     encoder_iterative;
 extern const struct structure_kind structure_l1, structure_groups,
     structure_tree, structure_lateral;
 
-const struct operator_kind *const operators[] = {&operator_dense, NULL};
+const struct operator_kind *const operators[] = {&operator_dense,
+                                                 &operator_conv2d, NULL};
 const struct encoder_kind *const encoders[] = {
     &encoder_feedforward, &encoder_recurrent, &encoder_iterative, NULL};
 const struct structure_kind *const structures[] = {

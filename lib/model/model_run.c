@@ -227,7 +227,7 @@ static float *draw(const struct layer *l, const float *z, size_t B,
         return NULL;
     }
     float *x = arena_take(memory, B * layer_inputs(l), sizeof *x);
-    if (!x) {
+    if (!x || !arena_reserve(memory, l->dec.kind->scratch_bytes(&l->dec, B))) {
         no_memory(memory, B, e);
         return NULL;
     }
@@ -417,6 +417,8 @@ size_t model_pass_bytes(const struct model *m, size_t B,
         size_t kept = keeps(l, options) ? steps : 1;
         size_t copies = l->encoder.gain ? 2 : 1;
         size_t bytes = l->encoder.kind->scratch_bytes(l, B, steps);
+        if (l->dec.kind)
+            bytes += l->dec.kind->scratch_bytes(&l->dec, B);
         size_t codes = l->structure.kind->code ? 3 : 1;
         floats +=
             B * (kept * copies * layer_outputs(l) + codes * layer_units(l) +

@@ -15,6 +15,7 @@ static const struct {
     const char *name, *settings;
 } settings[] = {
     {"dense", ",\"units\":8"},
+    {"conv2d", ",\"maps\":3,\"kernel\":2,\"padding\":1"},
     {"recurrent", ",\"steps\":3"},
     {"iterative", ",\"steps\":1000,\"tolerance\":1e-6"},
     {"l1", ",\"lambda\":0.05"},
@@ -69,7 +70,46 @@ static bool vary(size_t i, struct choice *c, bool all)
     return variant < (has_f ? n_f : 1) * n_gain;
 }
 
-/* The i-th choice that is allowed; false past the last. */
+/* The composition's text, good until the next one's. */
+static const char *write(const struct choice *c)
+{
+    static char text[1024];
+    char layer[400], net[80] = "";
+    if (c->f)
+        snprintf(net, sizeof net, ",\"nonlinearity\":\"%s\",\"gain\":%s",
+                 c->f->name, c->gain ? "true" : "false");
+    snprintf(layer, sizeof layer,
+             "{\"operator\":\"%s\"%s,\"encoder\":{\"kind\":\"%s\"%s%s},"
+             "\"structure\":{\"kind\":\"%s\"%s},\"up\":\"%s\"}",
+             c->op->name, settings_of(c->op->name), c->encoder->name,
+             settings_of(c->encoder->name), net, c->structure->name,
+             settings_of(c->structure->name), c->pooled ? "pooled" : "code");
+    snprintf(text, sizeof text,
+             "{\"input\":{\"shape\":[2,3],\"range\":[0,1]},"
+             "\"preprocess\":[{\"op\":\"unit_norm\"}],"
+             "\"layers\":[%s%s%s],\"classifier\":{\"input\":\"%s\"}}",
+             layer, c->stacked ? "," : "", c->stacked ? layer : "",
+             c->pooled ? "pooled" : "code");
+    return text;
+}
+
+/* Whether model_new takes them together. */
+static bool made(struct choice *c)
+{
+    struct err e;
+    vary(0, c, false);
+    const char *text = write(c);
+    struct json *j = json_parse(text, strlen(text), &e);
+    struct model *m = j ? model_new(j, NULL, COMPOSITION_CLASSES, &e) : NULL;
+    bool ok = m != NULL;
+    model_free(m);
+    json_free(j);
+    return ok;
+}
+
+/* The i-th choice that is allowed; false past the last. Some layers refuse
+ * structures that name single units, or encoders that take them one by one; the
+ * first operator and the first structure go with all, or it is a fault. */
 static bool choose(size_t i, struct choice *out)
 {
     struct err e;
@@ -80,7 +120,8 @@ static bool choose(size_t i, struct choice *out)
                                        .encoder = encoders[n],
                                        .structure = structures[s]};
                 if (axes_compatible(out->op, out->encoder, out->structure, true,
-                                    &e))
+                                    &e) ||
+                    (o > 0 && s > 0 && !made(out)))
                     continue;
                 for (size_t k = 0; vary(k, out, o == 0 && s == 0); k++)
                     if (i-- == 0)
@@ -100,26 +141,9 @@ size_t compositions_count(void)
 
 const char *composition_name(size_t i)
 {
-    static char text[1024];
     struct choice c;
-    char layer[400], net[80] = "";
     ck_assert(choose(i, &c));
-    if (c.f)
-        snprintf(net, sizeof net, ",\"nonlinearity\":\"%s\",\"gain\":%s",
-                 c.f->name, c.gain ? "true" : "false");
-    snprintf(layer, sizeof layer,
-             "{\"operator\":\"%s\"%s,\"encoder\":{\"kind\":\"%s\"%s%s},"
-             "\"structure\":{\"kind\":\"%s\"%s},\"up\":\"%s\"}",
-             c.op->name, settings_of(c.op->name), c.encoder->name,
-             settings_of(c.encoder->name), net, c.structure->name,
-             settings_of(c.structure->name), c.pooled ? "pooled" : "code");
-    snprintf(text, sizeof text,
-             "{\"input\":{\"shape\":[2,3],\"range\":[0,1]},"
-             "\"preprocess\":[{\"op\":\"unit_norm\"}],"
-             "\"layers\":[%s%s%s],\"classifier\":{\"input\":\"%s\"}}",
-             layer, c.stacked ? "," : "", c.stacked ? layer : "",
-             c.pooled ? "pooled" : "code");
-    return text;
+    return write(&c);
 }
 
 struct json *composition_config(size_t i)

@@ -158,8 +158,8 @@ static int convolve(struct graph *g, int a, int w, const struct convolution *c,
                 for (size_t j = 0; j < c->kernel_width; j++, k++)
                     for (size_t y = 0; y < c->rows; y++)
                         for (size_t z = 0; z < c->columns; z++) {
-                            size_t py = y * c->stride + i - c->padding;
-                            size_t px = z * c->stride + j - c->padding;
+                            size_t py = y * c->stride + i - c->padding_y;
+                            size_t px = z * c->stride + j - c->padding_x;
                             if (py >= c->height || px >= c->width)
                                 continue;
                             size_t p = (n * c->height + py) * c->width + px;
