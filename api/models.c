@@ -95,6 +95,14 @@ static void print_space(struct buf *b, const struct space *s)
     print_sizes(b, sizes, flat ? 1 : 3);
 }
 
+static void print_shapes(struct buf *b, const struct layer *l)
+{
+    buf_text(b, "\"code_shape\":");
+    print_space(b, &l->code);
+    buf_printf(b, ",\"group_count\":%zu,\"group_shape\":", layer_groups(l));
+    print_space(b, &l->structure.pooled);
+}
+
 static void print_actions(struct buf *b, const struct model *m)
 {
     size_t top = m->n_layers - 1;
@@ -138,10 +146,10 @@ static enum err_code print_summary(struct call *call, const struct served *s,
     buf_json_float(b, m->low);
     buf_char(b, ',');
     buf_json_float(b, m->high);
+    buf_printf(b, "]},\"code_size\":%zu,", layer_units(model_top(m)));
+    print_shapes(b, model_top(m));
     buf_printf(b,
-               "]},\"code_size\":%zu,\"group_count\":%zu,\"class_count\":%zu,"
-               "\"parameter_count\":%zu",
-               layer_units(model_top(m)), layer_groups(model_top(m)),
+               ",\"class_count\":%zu,\"parameter_count\":%zu",
                m->classifier.present ? m->classifier.classes : 0,
                m->params.total);
     print_actions(b, m);
@@ -170,9 +178,8 @@ static void print_layers(struct buf *b, const struct model *m)
         const struct layer *l = &m->layers[i];
         buf_printf(b, "%s{\"index\":%zu,\"inputs\":%zu,\"units\":%zu,",
                    i > 0 ? "," : "", i, layer_inputs(l), layer_units(l));
-        buf_text(b, "\"code_shape\":");
-        print_space(b, &l->code);
-        buf_printf(b, ",\"group_count\":%zu,\"decoder\":%s}", layer_groups(l),
+        print_shapes(b, l);
+        buf_printf(b, ",\"decoder\":%s}",
                    l->dec.kind != NULL ? "true" : "false");
     }
     buf_char(b, ']');

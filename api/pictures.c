@@ -42,7 +42,7 @@ static enum err_code draw(const struct call *call, const struct model *m,
     struct image image = {0};
 
     if (body_layer(&call->options, m, &options.layer, e) != ERR_OK ||
-        render_atoms(m, &options, &image, e) != ERR_OK)
+        render_atoms(m, &options, &image, NULL, e) != ERR_OK)
         return e->code;
     enum err_code code = image_encode_png(out, &image, e);
     image_fini(&image);

@@ -39,8 +39,13 @@ static size_t block_bytes(const struct run *r, size_t B)
 {
     struct model_options options = model_options(r);
 
+    size_t shares = (r->outputs & OUTPUT_EXPLANATION) != 0
+                        ? 2 * layer_units(&r->model->layers[r->layer])
+                        : 0;
+
     return model_pass_bytes(r->model, B, &options) +
-           B * (model_inputs(r->model) + 1) * sizeof(float) + SLACK_BYTES;
+           (B * (model_inputs(r->model) + 1) + shares) * sizeof(float) +
+           SLACK_BYTES;
 }
 
 static size_t larger(size_t a, size_t b)

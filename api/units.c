@@ -18,12 +18,12 @@ static enum err_code draw(const struct call *call, const struct model *m,
     size_t inputs = model_inputs(m);
 
     *atom = NULL;
-    if (!run_can_decode(m, layer))
+    if (!model_draws(m, layer))
         return ERR_OK;
     float *x = arena_take(memory, inputs, sizeof *x);
     if (x == NULL)
         return err_set(e, ERR_NO_MEMORY, "no memory for an atom");
-    if (atoms_draw(m, layer, call->unit, 1, x, memory, e) != ERR_OK)
+    if (atoms_draw_unit(m, layer, call->unit, x, memory, e) != ERR_OK)
         return e->code;
     *atom = vec_finite(x, inputs) ? x : NULL;
     return ERR_OK;

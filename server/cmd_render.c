@@ -69,6 +69,7 @@ static enum err_code render(struct arguments *args, struct err *e)
 {
     char path[PATH_MAX];
     struct image image = {.pixels = NULL};
+    struct render_pinwheels found = {.map = false};
     struct model *m = load_model(args->model, path, sizeof path, e);
 
     if (m == NULL)
@@ -78,12 +79,15 @@ static enum err_code render(struct arguments *args, struct err *e)
         struct render_options options = {.layer = args->layer,
                                          .view = (enum render_view)args->view,
                                          .zoom = args->zoom};
-        code = render_atoms(m, &options, &image, e);
+        code = render_atoms(m, &options, &image, &found, e);
     }
     if (code == ERR_OK)
         code = write_picture(&image, args->out, e);
     if (code == ERR_OK)
         printf("%s: %zu x %zu pixels\n", args->out, image.width, image.height);
+    if (code == ERR_OK && found.map)
+        printf("pinwheels: %zu positive, %zu negative\n", found.positive,
+               found.negative);
     image_fini(&image);
     model_free(m);
     return code;

@@ -98,3 +98,13 @@ void canvas_line(struct image *image, double x0, double y0, double x1,
         }
     }
 }
+
+void canvas_disc(struct image *image, double x, double y, double radius,
+                 struct colour colour)
+{
+    for (double py = floor(y - radius - 1); py <= y + radius + 1; py++)
+        for (double px = floor(x - radius - 1); px <= x + radius + 1; px++) {
+            double away = hypot(px + 0.5 - x, py + 0.5 - y);
+            blend(image, px, py, fmin(fmax(radius + 0.5 - away, 0), 1), colour);
+        }
+}

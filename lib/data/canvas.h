@@ -31,6 +31,10 @@ enum err_code canvas_init(struct image *out, size_t height, size_t width,
 void canvas_rectangle(struct image *image, size_t top, size_t left,
                       size_t height, size_t width, struct colour colour);
 
+/* A disc about a point, its rim smoothed. */
+void canvas_disc(struct image *image, double x, double y, double radius,
+                 struct colour colour);
+
 /* A line of the given thickness between two points, its rims smoothed. */
 void canvas_line(struct image *image, double x0, double y0, double x1,
                  double y1, double thickness, struct colour colour);

@@ -242,6 +242,26 @@ void layer_unprepare(struct layer *l)
             list[i]->kind->unprepare(list[i]);
 }
 
+enum err_code layer_unpool_alike(const struct layer *l, float *code,
+                                 const float *wanted, size_t B,
+                                 struct arena *memory, struct err *e)
+{
+    const struct structure *s = &l->structure;
+    size_t n = layer_units(l), groups = layer_groups(l);
+    struct arena_mark mark = arena_mark(memory);
+    float *ones = arena_take(memory, n, sizeof *ones);
+    float *v = arena_take(memory, groups, sizeof *v);
+    if (!ones || !v)
+        return err_set(e, ERR_NO_MEMORY, "a code of %zu units", n);
+    for (size_t i = 0; i < n; i++)
+        ones[i] = 1;
+    s->kind->pool(s, v, ones, 1);
+    for (size_t b = 0; b < B; b++)
+        s->kind->unpool(s, code + b * n, wanted + b * groups, ones, v, 1);
+    arena_rewind(memory, mark);
+    return ERR_OK;
+}
+
 const struct space *layer_up_space(const struct layer *l)
 {
     return l->up == UP_POOLED ? &l->structure.pooled : &l->code;

@@ -61,6 +61,13 @@ void layer_start(struct layer *l, struct rng *rng, const float *samples,
 enum err_code layer_prepare(struct layer *l, struct err *e) ERR_CHECKED;
 void layer_unprepare(struct layer *l);
 
+/* A code (B,n) whose pools are `wanted` (B,groups), where no pass tells which
+ * units of a pool are on: all alike, and none below 0. ERR_NO_MEMORY. */
+enum err_code layer_unpool_alike(const struct layer *l, float *code,
+                                 const float *wanted, size_t B,
+                                 struct arena *memory, struct err *e)
+    ERR_CHECKED;
+
 /* The space that the next layer, or the classifier, sees. */
 const struct space *layer_up_space(const struct layer *l);
 

@@ -169,7 +169,10 @@ enum err_code model_decode(const struct model *m, size_t layer, float *out,
                            struct arena *memory, struct err *e) ERR_CHECKED;
 
 /* The same before preprocessing is undone: the sum of z_i times what unit i
- * draws, in the space where the codes live. */
+ * draws, in the space where the codes live. Where a layer below passes pooled
+ * codes on, many codes have the pools that are drawn; this is the drawing of
+ * the one in which all units of a pool are alike, so it is blurred by just what
+ * pooling forgets. */
 enum err_code model_draw(const struct model *m, size_t layer, float *out,
                          const float *z, size_t B, struct arena *memory,
                          struct err *e) ERR_CHECKED;

@@ -235,11 +235,42 @@ static float *draw(const struct layer *l, const float *z, size_t B,
     return x;
 }
 
-/* From z of `layer` down to the preprocessed input. `p` gives the codes whose
- * pools are being undone; NULL if there is none. */
+/* Where a layer passed pools on: what tells the code that they are undone to.
+ */
+enum pools_from {
+    POOLS_FROM_PASS,  /* the code of the pass */
+    POOLS_FROM_NONE,  /* nothing: refused */
+    POOLS_FROM_ALIKE, /* all units of a pool are taken to be alike */
+};
+
+/* The code (B,n) of `l` whose pools are `wanted`, from `memory`. */
+static float *unpool(const struct layer *l, const struct layer_pass *lp,
+                     enum pools_from from, const float *wanted, size_t B,
+                     struct arena *memory, struct err *e)
+{
+    if (from == POOLS_FROM_NONE) {
+        err_set(e, ERR_CONFLICT,
+                "layer %zu passes pooled codes on, which only a "
+                "reconstruction of an input can undo",
+                l->index);
+        return NULL;
+    }
+    float *code = arena_take(memory, B * layer_units(l), sizeof *code);
+    if (!code) {
+        no_memory(memory, B, e);
+        return NULL;
+    }
+    if (from == POOLS_FROM_PASS)
+        l->structure.kind->unpool(&l->structure, code, wanted, lp->z, lp->v, B);
+    else if (layer_unpool_alike(l, code, wanted, B, memory, e))
+        return NULL;
+    return code;
+}
+
+/* From z of `layer` down to the preprocessed input. */
 static float *draw_down(const struct model *m, const struct pass *p,
-                        size_t layer, const float *z, size_t B,
-                        struct arena *memory, struct err *e)
+                        enum pools_from from, size_t layer, const float *z,
+                        size_t B, struct arena *memory, struct err *e)
 {
     float *x = NULL;
     for (size_t i = layer + 1; i-- > 0;) {
@@ -248,24 +279,11 @@ static float *draw_down(const struct model *m, const struct pass *p,
             return x;
         const struct layer *below = &m->layers[i - 1];
         z = x;
-        if (below->up == UP_CODE)
-            continue;
-        if (!p) {
-            err_set(e, ERR_CONFLICT,
-                    "layer %zu passes pooled codes on, which only a "
-                    "reconstruction of an input can undo",
-                    i - 1);
+        if (below->up == UP_POOLED)
+            z = unpool(below, p ? &p->layers[i - 1] : NULL, from, x, B, memory,
+                       e);
+        if (!z)
             return NULL;
-        }
-        const struct layer_pass *lp = &p->layers[i - 1];
-        float *code = arena_take(memory, B * layer_units(below), sizeof *code);
-        if (!code) {
-            no_memory(memory, B, e);
-            return NULL;
-        }
-        below->structure.kind->unpool(&below->structure, code, x, lp->z, lp->v,
-                                      B);
-        z = code;
     }
     return x;
 }
@@ -291,8 +309,8 @@ enum err_code model_reconstruct(const struct model *m, const struct pass *p,
 {
     size_t inputs = model_inputs(m);
     struct arena_mark mark = arena_mark(memory);
-    const float *x =
-        draw_down(m, p, layer, p->layers[layer].z, p->B, memory, e);
+    const float *x = draw_down(m, p, POOLS_FROM_PASS, layer, p->layers[layer].z,
+                               p->B, memory, e);
     if (!x)
         return e->code;
     const float *known = p->layers[0].tape.known;
@@ -311,7 +329,8 @@ enum err_code model_decode(const struct model *m, size_t layer, float *out,
                            struct arena *memory, struct err *e)
 {
     struct arena_mark mark = arena_mark(memory);
-    const float *x = draw_down(m, NULL, layer, z, B, memory, e);
+    const float *x =
+        draw_down(m, NULL, POOLS_FROM_NONE, layer, z, B, memory, e);
     float *ones = arena_take(memory, B, sizeof *ones);
     if (!x)
         return e->code;
@@ -330,7 +349,8 @@ enum err_code model_draw(const struct model *m, size_t layer, float *out,
                          struct err *e)
 {
     struct arena_mark mark = arena_mark(memory);
-    const float *x = draw_down(m, NULL, layer, z, B, memory, e);
+    const float *x =
+        draw_down(m, NULL, POOLS_FROM_ALIKE, layer, z, B, memory, e);
     if (!x)
         return e->code;
     memcpy(out, x, B * model_inputs(m) * sizeof *out);
@@ -346,7 +366,7 @@ static enum err_code explain_drawing(const struct layer *l, const float *z,
                                      struct err *e)
 {
     size_t n = layer_units(l), m = layer_inputs(l);
-    const float *x = draw(l, z, 1, memory, e);
+    const float *x = draw(l, z, 1, memory, e); /* with room for the adjoint */
     if (!x)
         return e->code;
     double size = vec_dot(x, x, m);
@@ -417,12 +437,12 @@ size_t model_pass_bytes(const struct model *m, size_t B,
         size_t kept = keeps(l, options) ? steps : 1;
         size_t copies = l->encoder.gain ? 2 : 1;
         size_t bytes = l->encoder.kind->scratch_bytes(l, B, steps);
-        if (l->dec.kind)
-            bytes += l->dec.kind->scratch_bytes(&l->dec, B);
         size_t codes = l->structure.kind->code ? 3 : 1;
         floats +=
             B * (kept * copies * layer_outputs(l) + codes * layer_units(l) +
                  layer_groups(l) + layer_inputs(l));
+        scratch = bytes > scratch ? bytes : scratch;
+        bytes = l->dec.kind ? l->dec.kind->scratch_bytes(&l->dec, B) : 0;
         scratch = bytes > scratch ? bytes : scratch;
     }
     floats += B * 2 * (m->classifier.inputs + m->classifier.classes);

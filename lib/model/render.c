@@ -2,7 +2,7 @@
 #include "lib/model/render.h"
 
 #include "lib/model/atoms.h"
-#include "lib/model/orientation.h"
+#include "lib/model/pinwheels.h"
 #include "lib/model/tile.h"
 
 #include <math.h>
@@ -14,9 +14,11 @@ static const size_t wheel_side = 96;
 
 /* A picture in the making. */
 struct sheet {
-    const struct model *m;
-    const struct layer *l;
+    struct atoms atoms;
+    struct space picture; /* of one atom */
+    enum render_view view;
     struct layout layout;
+    float *angle, *selectivity; /* (atoms) of the map, or NULL */
     size_t zoom;
     size_t step_x, step_y; /* from tile to tile: one pixel lies between */
     size_t wheel;          /* side of the colour wheel, 0: none */
@@ -39,35 +41,59 @@ static void draw_edges(const struct sheet *s)
     }
 }
 
-static void draw_tile(const struct sheet *s, enum render_view view, size_t unit,
-                      const float *atom)
+static void draw_tile(const struct sheet *s, size_t i, const float *atom)
 {
-    struct layout_place p = s->layout.places[unit];
+    struct layout_place p = s->layout.places[i];
     struct tile tile = {.image = s->image,
                         .top = (size_t)(p.y * (float)s->step_y) + 1,
                         .left = (size_t)(p.x * (float)s->step_x) + 1,
                         .zoom = s->zoom};
-    if (view == RENDER_ORIENTATION)
-        tile_draw_orientation(&tile, s->m, atom);
-    else
-        tile_draw_atom(&tile, s->m, atom);
+    if (s->view == RENDER_ATOMS) {
+        tile_draw_atom(&tile, &s->picture, atom);
+        return;
+    }
+    struct orientation o = orientation_of(atom, &s->picture);
+    tile_draw_orientation(&tile, &s->picture, &o);
+    s->angle[i] = o.angle;
+    s->selectivity[i] = o.selectivity;
 }
 
-static enum err_code draw_tiles(const struct sheet *s, enum render_view view,
-                                struct arena *memory, struct err *e)
+static enum err_code draw_tiles(const struct sheet *s, struct arena *memory,
+                                struct err *e)
 {
-    size_t n = layer_units(s->l), inputs = model_inputs(s->m);
-    size_t batch = atoms_batch(s->m, s->l->index);
-    float *atoms = arena_take(memory, batch * inputs, sizeof *atoms);
+    size_t batch = atoms_batch(&s->atoms), size = space_size(&s->picture);
+    float *atoms = arena_take(memory, batch * size, sizeof *atoms);
     if (!atoms)
         return err_set(e, ERR_NO_MEMORY, "atoms");
-    for (size_t first = 0; first < n; first += batch) {
-        size_t count = n - first < batch ? n - first : batch;
-        if (atoms_draw(s->m, s->l->index, first, count, atoms, memory, e))
+    for (size_t first = 0; first < s->atoms.n; first += batch) {
+        size_t left = s->atoms.n - first, count = left < batch ? left : batch;
+        if (atoms_draw(&s->atoms, first, count, atoms, memory, e))
             return e->code;
         for (size_t i = 0; i < count; i++)
-            draw_tile(s, view, first + i, atoms + i * inputs);
+            draw_tile(s, first + i, atoms + i * size);
     }
+    return ERR_OK;
+}
+
+/* Where the corners of four tiles meet; past the last ones, on the rim. */
+static enum err_code draw_pinwheels(const struct sheet *s,
+                                    struct render_pinwheels *found,
+                                    struct arena *memory, struct err *e)
+{
+    const struct layout *l = &s->layout;
+    struct pinwheels all;
+    double x_step = (double)s->step_x, y_step = (double)s->step_y;
+    double side = fmax(5, 0.3 * fmin(x_step, y_step));
+    if (pinwheels_find(&all, s->angle, s->selectivity, l->rows, l->columns,
+                       l->periodic, memory, e))
+        return e->code;
+    for (size_t i = 0; i < all.n; i++)
+        tile_draw_pinwheel(s->image, (double)(all.list[i].column + 1) * x_step,
+                           (double)(all.list[i].row + 1) * y_step, side,
+                           all.list[i].positive);
+    *found = (struct render_pinwheels){.map = true,
+                                       .positive = all.positive,
+                                       .negative = all.n - all.positive};
     return ERR_OK;
 }
 
@@ -76,8 +102,8 @@ static enum err_code draw_tiles(const struct sheet *s, enum render_view view,
 static void set_zoom(struct sheet *s, size_t zoom)
 {
     s->zoom = zoom;
-    s->step_x = tile_width(s->m) * zoom + 1;
-    s->step_y = tile_height(s->m) * zoom + 1;
+    s->step_x = s->picture.width * zoom + 1;
+    s->step_y = s->picture.height * zoom + 1;
 }
 
 static double sheet_width(const struct sheet *s)
@@ -95,7 +121,7 @@ static double sheet_height(const struct sheet *s)
 /* Zoom so that a tile is readable, within the side that is allowed. */
 static void choose_zoom(struct sheet *s, const struct render_options *options)
 {
-    size_t h = tile_height(s->m), w = tile_width(s->m);
+    size_t h = s->picture.height, w = s->picture.width;
     double max_side = options->max_side ? (double)options->max_side : 2048;
     size_t longest = h > w ? h : w;
     set_zoom(s, options->zoom ? options->zoom
@@ -118,62 +144,96 @@ static enum err_code init_image(const struct sheet *s,
                        "side allowed is %.0f",
                        height, width, most);
     size_t channels =
-        options->view == RENDER_ORIENTATION ? 3 : tile_channels(s->m);
+        s->view == RENDER_ORIENTATION ? 3 : tile_channels(&s->picture);
     return canvas_init(s->image, (size_t)height, (size_t)width, channels,
                        ground, e);
 }
 
 /* ---- all ---- */
 
-static enum err_code
-find_layer(struct sheet *s, const struct render_options *options, struct err *e)
+static enum err_code find_atoms(struct sheet *s, const struct model *m,
+                                const struct render_options *options,
+                                struct arena *memory, struct err *e)
 {
-    if (options->layer >= s->m->n_layers)
+    if (options->layer >= m->n_layers)
         return err_set(e, ERR_NOT_FOUND, "layer %zu: there are %zu",
-                       options->layer, s->m->n_layers);
-    s->l = &s->m->layers[options->layer];
-    if (!s->l->dec.kind)
-        return err_set(e, ERR_CONFLICT, "layer %zu has no decoder",
-                       options->layer);
-    if (options->view != RENDER_ORIENTATION)
-        return ERR_OK;
-    if (!orientation_exists(&s->m->input))
-        return err_set(e, ERR_CONFLICT,
-                       "view orientation: the model's inputs are no pictures "
-                       "of at least 3 x 3, so its atoms have no orientation");
-    size_t quarter = options->max_side / 4;
-    s->wheel = quarter > 0 && quarter < wheel_side ? quarter : wheel_side;
+                       options->layer, m->n_layers);
+    const struct structure *structure = &m->layers[options->layer].structure;
+    for (size_t i = options->layer + 1; i-- > 0;)
+        if (!m->layers[i].dec.kind)
+            return err_set(e, ERR_CONFLICT, "layer %zu has no decoder", i);
+    if (atoms_init(&s->atoms, m, options->layer, memory, e) ||
+        structure->kind->layout(structure, &s->layout, memory, e))
+        return e->code;
+    s->picture = tile_picture(&s->atoms.space);
     return ERR_OK;
 }
 
-static enum err_code render(struct sheet *s,
+/* What the view of orientations needs besides. */
+static enum err_code find_map(struct sheet *s,
+                              const struct render_options *options,
+                              struct arena *memory, struct err *e)
+{
+    if (!orientation_exists(&s->picture))
+        return err_set(e, ERR_CONFLICT,
+                       "view orientation: the atoms of layer %zu are no "
+                       "pictures of at least 3 x 3, so they have no "
+                       "orientation",
+                       options->layer);
+    size_t quarter = options->max_side / 4;
+    s->wheel = quarter > 0 && quarter < wheel_side ? quarter : wheel_side;
+    s->angle = arena_take(memory, s->atoms.n, sizeof *s->angle);
+    s->selectivity = arena_take(memory, s->atoms.n, sizeof *s->selectivity);
+    if (!s->angle || !s->selectivity)
+        return err_set(e, ERR_NO_MEMORY, "a map of %zu units", s->atoms.n);
+    return ERR_OK;
+}
+
+static enum err_code draw_all(const struct sheet *s,
+                              struct render_pinwheels *found,
+                              struct arena *memory, struct err *e)
+{
+    draw_edges(s);
+    if (draw_tiles(s, memory, e))
+        return e->code;
+    if (s->view == RENDER_ATOMS)
+        return ERR_OK;
+    tile_draw_wheel(s->image, s->image->height - s->wheel, 0, s->wheel);
+    return s->layout.rows ? draw_pinwheels(s, found, memory, e) : ERR_OK;
+}
+
+static enum err_code render(struct sheet *s, const struct model *m,
                             const struct render_options *options,
+                            struct render_pinwheels *found,
                             struct arena *memory, struct err *e)
 {
-    if (find_layer(s, options, e) ||
-        s->l->structure.kind->layout(&s->l->structure, &s->layout, memory, e))
+    s->view = options->view;
+    if (find_atoms(s, m, options, memory, e) ||
+        (s->view == RENDER_ORIENTATION && find_map(s, options, memory, e)))
         return e->code;
     choose_zoom(s, options);
     if (init_image(s, options, e))
         return e->code;
-    draw_edges(s);
-    if (draw_tiles(s, options->view, memory, e)) {
+    if (draw_all(s, found, memory, e)) {
         image_fini(s->image);
         return e->code;
     }
-    if (s->wheel)
-        tile_draw_wheel(s->image, s->image->height - s->wheel, 0, s->wheel);
     return ERR_OK;
 }
 
 enum err_code render_atoms(const struct model *m,
                            const struct render_options *options,
-                           struct image *out, struct err *e)
+                           struct image *out, struct render_pinwheels *found,
+                           struct err *e)
 {
     struct arena memory;
-    struct sheet sheet = {.m = m, .image = out};
+    struct sheet sheet = {.image = out};
+    struct render_pinwheels unasked;
+    if (!found)
+        found = &unasked;
+    *found = (struct render_pinwheels){0};
     arena_init(&memory, (size_t)256 << 20);
-    enum err_code code = render(&sheet, options, &memory, e);
+    enum err_code code = render(&sheet, m, options, found, &memory, e);
     arena_fini(&memory);
     return code;
 }
@@ -181,9 +241,11 @@ enum err_code render_atoms(const struct model *m,
 enum err_code render_row(const struct model *m, const float *row, float low,
                          float high, struct image *out, struct err *e)
 {
-    if (canvas_init(out, tile_height(m), tile_width(m), tile_channels(m),
+    struct space picture = tile_picture(&m->input);
+    if (canvas_init(out, picture.height, picture.width, tile_channels(&picture),
                     ground, e))
         return e->code;
-    tile_draw_row(&(struct tile){.image = out, .zoom = 1}, m, row, low, high);
+    tile_draw_row(&(struct tile){.image = out, .zoom = 1}, &picture, row, low,
+                  high);
     return ERR_OK;
 }

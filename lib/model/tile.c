@@ -1,25 +1,20 @@
 /* How one atom looks. */
 #include "lib/model/tile.h"
 
-#include "lib/model/orientation.h"
-
 #include <math.h>
 
-static const struct colour ink = {{0, 0, 0}};
+static const struct colour ink = {{0, 0, 0}}, paper = {{255, 255, 255}};
 
-size_t tile_height(const struct model *m)
+struct space tile_picture(const struct space *s)
 {
-    return m->input_rank == 1 ? 1 : m->input.height;
+    if (s->height > 1 || s->width > 1)
+        return *s;
+    return (struct space){.channels = 1, .height = 1, .width = s->channels};
 }
 
-size_t tile_width(const struct model *m)
+size_t tile_channels(const struct space *picture)
 {
-    return m->input_rank == 1 ? model_inputs(m) : m->input.width;
-}
-
-size_t tile_channels(const struct model *m)
-{
-    return m->input.channels == 3 ? 3 : 1;
+    return picture->channels == 3 ? 3 : 1;
 }
 
 /* ---- as it is ---- */
@@ -32,10 +27,10 @@ static uint8_t shade(float value, float low, float high)
     return share >= 1.0f ? 255 : (uint8_t)(share * 255.0f + 0.5f);
 }
 
-void tile_draw_row(const struct tile *t, const struct model *m,
+void tile_draw_row(const struct tile *t, const struct space *picture,
                    const float *row, float low, float high)
 {
-    size_t h = tile_height(m), w = tile_width(m);
+    size_t h = picture->height, w = picture->width;
     for (size_t y = 0; y < h; y++)
         for (size_t x = 0; x < w; x++) {
             struct colour colour;
@@ -46,15 +41,15 @@ void tile_draw_row(const struct tile *t, const struct model *m,
         }
 }
 
-void tile_draw_atom(const struct tile *t, const struct model *m,
+void tile_draw_atom(const struct tile *t, const struct space *picture,
                     const float *atom)
 {
     float most = 0;
-    for (size_t i = 0; i < model_inputs(m); i++)
+    for (size_t i = 0; i < space_size(picture); i++)
         most = fmaxf(most, fabsf(atom[i]));
     if (most == 0.0f)
         most = 1;
-    tile_draw_row(t, m, atom, -most, most);
+    tile_draw_row(t, picture, atom, -most, most);
 }
 
 /* ---- as an orientation ---- */
@@ -69,22 +64,21 @@ static double between(double x, double low, double high)
     return fmin(fmax(x, low), high);
 }
 
-void tile_draw_orientation(const struct tile *t, const struct model *m,
-                           const float *atom)
+void tile_draw_orientation(const struct tile *t, const struct space *picture,
+                           const struct orientation *o)
 {
-    struct orientation o = orientation_of(atom, &m->input);
     double zoom = (double)t->zoom;
-    size_t height = t->zoom * m->input.height, width = t->zoom * m->input.width;
+    size_t height = t->zoom * picture->height, width = t->zoom * picture->width;
     double side = (double)(height < width ? height : width);
     canvas_rectangle(t->image, t->top, t->left, height, width,
-                     colour_of((double)o.angle, (double)o.selectivity));
-    if (o.selectivity <= 0.0f)
+                     colour_of((double)o->angle, (double)o->selectivity));
+    if (o->selectivity <= 0.0f)
         return;
     double half =
-        between(0.25 * zoom / (double)o.frequency, 0.15 * side, 0.3 * side);
-    double dx = half * cos((double)o.angle), dy = half * sin((double)o.angle);
-    double x = between(zoom * (double)o.x, half, (double)width - half);
-    double y = between(zoom * (double)o.y, half, (double)height - half);
+        between(0.25 * zoom / (double)o->frequency, 0.15 * side, 0.3 * side);
+    double dx = half * cos((double)o->angle), dy = half * sin((double)o->angle);
+    double x = between(zoom * (double)o->x, half, (double)width - half);
+    double y = between(zoom * (double)o->y, half, (double)height - half);
     x += (double)t->left;
     y += (double)t->top;
     canvas_line(t->image, x - dx, y + dy, x + dx, y - dy, fmax(1, 0.05 * side),
@@ -109,4 +103,11 @@ void tile_draw_wheel(struct image *image, size_t top, size_t left, size_t side)
         canvas_line(image, x0 + 0.6 * dx, y0 - 0.6 * dy, x0 + 0.9 * dx,
                     y0 - 0.9 * dy, fmax(1, 0.03 * radius), ink);
     }
+}
+
+void tile_draw_pinwheel(struct image *image, double x, double y, double side,
+                        bool positive)
+{
+    canvas_disc(image, x, y, side / 2, positive ? ink : paper);
+    canvas_disc(image, x, y, 0.3 * side, positive ? paper : ink);
 }

@@ -4,7 +4,7 @@
 #define SPARSED_MODEL_TILE_H
 
 #include "lib/data/canvas.h"
-#include "lib/model/model.h"
+#include "lib/model/orientation.h"
 
 /* Where a tile lies. */
 struct tile {
@@ -13,28 +13,33 @@ struct tile {
     size_t zoom; /* pixels per input pixel */
 };
 
-/* Sides, in input pixels, and channels of a picture that shows rows of the
- * model's inputs. A vector is a row of bars. */
-size_t tile_height(const struct model *m);
-size_t tile_width(const struct model *m);
-size_t tile_channels(const struct model *m);
+/* The picture that shows numbers of this space: a vector is a row of bars. */
+struct space tile_picture(const struct space *s);
+
+/* Channels of an image that shows such a picture: 1 or 3. */
+size_t tile_channels(const struct space *picture);
 
 /* Values from low to high become black to white. */
-void tile_draw_row(const struct tile *t, const struct model *m,
+void tile_draw_row(const struct tile *t, const struct space *picture,
                    const float *row, float low, float high);
 
 /* Scaled by its largest magnitude; the grey in the middle is zero. */
-void tile_draw_atom(const struct tile *t, const struct model *m,
+void tile_draw_atom(const struct tile *t, const struct space *picture,
                     const float *atom);
 
 /* The colour of the way that the atom's stripes run, and where its energy lies
- * a line along them, the longer the wider they are. Inputs are pictures that
- * have orientations (orientation_exists). */
-void tile_draw_orientation(const struct tile *t, const struct model *m,
-                           const float *atom);
+ * a line along them, the longer the wider they are. The picture has an
+ * orientation (orientation_exists). */
+void tile_draw_orientation(const struct tile *t, const struct space *picture,
+                           const struct orientation *o);
 
 /* The key to the colours, `side` pixels wide and high: each direction from the
  * middle in its own, full at the rim. */
 void tile_draw_wheel(struct image *image, size_t top, size_t left, size_t side);
+
+/* A pinwheel at a point of the image: white in black where orientation turns
+ * the way that one walks round it, black in white where it turns against. */
+void tile_draw_pinwheel(struct image *image, double x, double y, double side,
+                        bool positive);
 
 #endif

@@ -203,7 +203,7 @@ static enum err_code layout(const struct structure *s, struct layout *out,
     const struct groups *own = s->own;
     const struct pools *p = &own->pools;
     if (own->map.height > 0)
-        return places_on_sheet(out, p->units, own->map.width, memory, e);
+        return places_on_torus(out, own->map.height, own->map.width, memory, e);
     uint32_t *units = arena_take(memory, p->units, sizeof *units);
     *out = (struct layout){
         .places = arena_take(memory, p->units, sizeof *out->places)};

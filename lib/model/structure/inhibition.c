@@ -123,7 +123,7 @@ static enum err_code lay_out_grid(const struct inhibition *p,
                                   struct layout *out, struct arena *memory,
                                   struct err *e)
 {
-    return places_on_sheet(out, p->units, p->width, memory, e);
+    return places_on_torus(out, p->height, p->width, memory, e);
 }
 
 static enum err_code prune_grid(const struct inhibition *p, struct json *j,

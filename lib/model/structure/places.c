@@ -32,6 +32,29 @@ enum err_code places_on_square(struct layout *out, size_t n,
     return places_on_sheet(out, n, (size_t)ceil(sqrt((double)n)), memory, e);
 }
 
+enum err_code places_on_torus(struct layout *out, size_t rows, size_t columns,
+                              struct arena *memory, struct err *e)
+{
+    if (places_on_sheet(out, rows * columns, columns, memory, e))
+        return e->code;
+    out->rows = rows;
+    out->columns = columns;
+    out->periodic = true;
+    return ERR_OK;
+}
+
+enum err_code places_on_cell(struct layout *out, const struct space *cell,
+                             const struct space *code, struct arena *memory,
+                             struct err *e)
+{
+    if (cell->channels > 1 || cell->height * cell->width == 1)
+        return places_on_square(out, space_size(cell), memory, e);
+    if (places_on_torus(out, cell->height, cell->width, memory, e))
+        return e->code;
+    out->periodic = cell->height < code->height && cell->width < code->width;
+    return ERR_OK;
+}
+
 enum err_code places_on_ring(struct layout *out, size_t n, struct arena *memory,
                              struct err *e)
 {

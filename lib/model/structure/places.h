@@ -9,7 +9,17 @@
 enum err_code places_on_sheet(struct layout *out, size_t n, size_t across,
                               struct arena *memory, struct err *e) ERR_CHECKED;
 
-/* The same on a sheet that is nearly square. */
+/* A map whose edges meet. */
+enum err_code places_on_torus(struct layout *out, size_t rows, size_t columns,
+                              struct arena *memory, struct err *e) ERR_CHECKED;
+
+/* The units of the cell: as a map where it is a picture of one channel, else
+ * nearly square. Edges meet where the cell repeats over the code. */
+enum err_code places_on_cell(struct layout *out, const struct space *cell,
+                             const struct space *code, struct arena *memory,
+                             struct err *e) ERR_CHECKED;
+
+/* The same as on a sheet, on one that is nearly square. */
 enum err_code places_on_square(struct layout *out, size_t n,
                                struct arena *memory, struct err *e) ERR_CHECKED;
 

@@ -57,5 +57,5 @@ int singles_emit_unpool(const struct structure *s, struct graph *g, int wanted,
 enum err_code singles_layout(const struct structure *s, struct layout *out,
                              struct arena *memory, struct err *e)
 {
-    return places_on_square(out, space_size(&s->cell), memory, e);
+    return places_on_cell(out, &s->cell, &s->code, memory, e);
 }

@@ -25,6 +25,10 @@ struct pools;
  * do not overlap: any two places are at least 1 apart in x or in y. */
 struct layout {
     float width, height;
+    /* Where the units are a map, whose neighbours mean something: its sides,
+     * row by row, and whether its edges meet. 0: they are none. */
+    size_t rows, columns;
+    bool periodic;
     struct layout_place {
         float x, y; /* left upper corner */
     } * places;     /* (cell) */

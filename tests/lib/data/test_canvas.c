@@ -84,6 +84,22 @@ START_TEST(a_line_outside_paints_nothing_there)
 }
 END_TEST
 
+START_TEST(a_disc_covers_its_area_within_the_image)
+{
+    make(40, 40);
+    canvas_disc(&image, 20.3, 19.6, 8, white);
+    ck_assert_double_eq_tol(ink(), 3.14159 * 64, 2);
+    image_fini(&image);
+    make(40, 40);
+    canvas_disc(&image, 0, 40, 8, white);
+    ck_assert_double_eq_tol(ink(), 3.14159 * 16, 2);
+    image_fini(&image);
+    make(40, 40);
+    canvas_disc(&image, -20, 20, 8, white);
+    ck_assert_double_eq(ink(), 0);
+}
+END_TEST
+
 START_TEST(the_wheel_of_colours_closes)
 {
     static const struct {
@@ -125,6 +141,7 @@ Suite *suite_canvas(void)
     tcase_add_test(t, a_line_covers_its_length_times_its_thickness);
     tcase_add_test(t, a_thin_line_is_shared_by_the_pixels_that_it_touches);
     tcase_add_test(t, a_line_outside_paints_nothing_there);
+    tcase_add_test(t, a_disc_covers_its_area_within_the_image);
     tcase_add_test(t, the_wheel_of_colours_closes);
     tcase_add_test(t, an_image_over_the_limits_is_refused);
     suite_add_tcase(s, t);

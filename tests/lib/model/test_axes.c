@@ -332,7 +332,7 @@ START_TEST(they_are_saved_loaded_and_drawn)
     struct model *back = model_load(path, &e);
     ck_assert_msg(back != NULL, "%s", e.msg);
     near_all(back->params.values, m->params.values, m->params.total, 0);
-    ck_assert_msg(!render_atoms(back, &options, &image, &e), "%s", e.msg);
+    ck_assert_msg(!render_atoms(back, &options, &image, NULL, &e), "%s", e.msg);
     ck_assert_uint_eq(image.width, N * (N + 1) + 1);
     image_fini(&image);
     axes_add_test_values(NULL, NULL, NULL);

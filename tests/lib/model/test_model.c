@@ -86,8 +86,8 @@ START_TEST(a_trace_ends_in_the_code)
     ck_assert_uint_le(tape->steps, model_top(m)->encoder.steps);
     if (model_top(m)->encoder.kind->backward)
         ck_assert_uint_eq(tape->steps, model_top(m)->encoder.steps);
-    near_all(tape->z + (tape->steps - 1) * size, last.layers[top(m)].z, size,
-             0);
+    near_all(pass_step(m, &trace, top(m), tape->steps - 1),
+             last.layers[top(m)].z, size, 0);
     model_free(m);
 }
 END_TEST
@@ -99,7 +99,7 @@ START_TEST(fewer_steps_are_a_prefix_of_the_trace)
     struct pass first;
     struct pass trace = encode(m, rows, ROWS, true);
     ck_assert(!model_encode(m, &first, rows, ROWS, &one, &memory, &e));
-    near_all(first.layers[0].z, trace.layers[0].tape.z,
+    near_all(first.layers[0].z, pass_step(m, &trace, 0, 0),
              ROWS * layer_units(&m->layers[0]), 1e-6);
     model_free(m);
 }
@@ -262,7 +262,7 @@ START_TEST(atoms_can_be_drawn)
     struct model *m = composition_model((size_t)_i);
     struct render_options options = {.layer = 0, .zoom = 2};
     struct image image;
-    ck_assert_msg(!render_atoms(m, &options, &image, &e), "%s", e.msg);
+    ck_assert_msg(!render_atoms(m, &options, &image, NULL, &e), "%s", e.msg);
     ck_assert_uint_ge(image.width, 2 * 3 + 2);
     size_t different = 0;
     for (size_t i = 1; i < image.width * image.height; i++)
@@ -270,9 +270,11 @@ START_TEST(atoms_can_be_drawn)
     ck_assert_uint_gt(different, 0);
     image_fini(&image);
     options.layer = 9;
-    ck_assert_int_eq(render_atoms(m, &options, &image, &e), ERR_NOT_FOUND);
+    ck_assert_int_eq(render_atoms(m, &options, &image, NULL, &e),
+                     ERR_NOT_FOUND);
     options = (struct render_options){.max_side = 8};
-    ck_assert_int_eq(render_atoms(m, &options, &image, &e), ERR_TOO_LARGE);
+    ck_assert_int_eq(render_atoms(m, &options, &image, NULL, &e),
+                     ERR_TOO_LARGE);
     model_free(m);
 }
 END_TEST

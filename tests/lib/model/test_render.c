@@ -34,7 +34,7 @@ START_TEST(a_layout_keeps_its_tiles_apart)
     struct model *m = composition_model((size_t)_i);
     for (size_t layer = 0; layer < m->n_layers; layer++) {
         const struct layer *l = &m->layers[layer];
-        size_t n = layer_units(l);
+        size_t n = space_size(&l->shape.cell);
         struct layout out;
         ck_assert(!l->structure.kind->layout(&l->structure, &out, &memory, &e));
         for (size_t i = 0; i < n; i++) {
@@ -56,24 +56,49 @@ START_TEST(a_layout_keeps_its_tiles_apart)
 }
 END_TEST
 
+/* That the atom is its part of x, and that x is 0 in all others. */
+static void check_part(const struct atoms *a, size_t i, const float *atom,
+                       const float *x)
+{
+    const struct space *s = &a->space, *in = &a->model->input;
+    size_t outside = 0;
+    for (size_t c = 0; c < in->channels; c++)
+        for (size_t y = 0; y < in->height; y++)
+            for (size_t k = 0; k < in->width; k++) {
+                float value = x[(c * in->height + y) * in->width + k];
+                size_t row = y - a->list[i].top, column = k - a->list[i].left;
+                bool inside = row < s->height && column < s->width;
+                if (inside)
+                    near(atom[(c * s->height + row) * s->width + column],
+                         (double)value, 1e-5);
+                outside += !inside && value != 0.0f;
+            }
+    ck_assert_uint_eq(outside, 0);
+}
+
 START_TEST(an_atom_is_what_its_unit_draws_alone)
 {
     struct model *m = composition_model((size_t)_i);
-    size_t n = layer_units(&m->layers[0]);
-    float *atoms = arena_take(&memory, n * COMPOSITION_INPUTS, sizeof *atoms);
+    struct atoms a;
+    ck_assert(!atoms_init(&a, m, 0, &memory, &e));
+    size_t n = layer_units(&m->layers[0]), size = space_size(&a.space);
+    ck_assert_uint_eq(a.n, space_size(&m->layers[0].shape.cell));
+    ck_assert_uint_ge(atoms_batch(&a), 1);
+    float *atoms = arena_take(&memory, a.n * size, sizeof *atoms);
     float *z = arena_zeroed(&memory, 2 * n, sizeof *z);
-    ck_assert_uint_ge(atoms_batch(m, 0), 1);
-    ck_assert(!atoms_draw(m, 0, 0, 1, atoms, &memory, &e));
-    ck_assert(
-        !atoms_draw(m, 0, 1, n - 1, atoms + COMPOSITION_INPUTS, &memory, &e));
-    for (size_t i = 0; i < n; i++) {
-        float x[2 * COMPOSITION_INPUTS];
-        z[i] = 1;
+    ck_assert(!atoms_draw(&a, 0, 1, atoms, &memory, &e));
+    ck_assert(!atoms_draw(&a, 1, a.n - 1, atoms + size, &memory, &e));
+    for (size_t i = 0; i < a.n; i++) {
+        float x[2 * COMPOSITION_INPUTS], alone[COMPOSITION_INPUTS];
+        size_t unit = a.list[i].unit;
+        z[unit] = 1;
         ck_assert(!model_decode(m, 0, x, z, NULL, 2, &memory, &e));
-        z[i] = 0;
+        z[unit] = 0;
         for (size_t k = 0; k < COMPOSITION_INPUTS; k++)
-            near(atoms[i * COMPOSITION_INPUTS + k],
-                 (double)(x[k] - x[COMPOSITION_INPUTS + k]), 1e-5);
+            x[k] -= x[COMPOSITION_INPUTS + k];
+        ck_assert(!atoms_draw_unit(m, 0, unit, alone, &memory, &e));
+        near_all(alone, x, COMPOSITION_INPUTS, 1e-5);
+        check_part(&a, i, atoms + i * size, x);
     }
     model_free(m);
 }
@@ -90,7 +115,11 @@ static enum err_code triangle(const struct structure *s, struct layout *out,
         {0, 0}, {2.5f, 0}, {1.25f, 1.5f}};
     static struct layout_edge edges[] = {{0, 1}, {2, 0}};
     (void)s, (void)arena, (void)err;
-    *out = (struct layout){3.5f, 2.5f, places, edges, 2};
+    *out = (struct layout){.width = 3.5f,
+                           .height = 2.5f,
+                           .places = places,
+                           .edges = edges,
+                           .n_edges = 2};
     return ERR_OK;
 }
 
@@ -137,7 +166,7 @@ static void draw(enum render_view view)
 {
     struct model *m = triangle_model("[4,4]", "[]");
     struct render_options options = {.view = view, .zoom = ZOOM};
-    ck_assert_msg(!render_atoms(m, &options, &image, &e), "%s", e.msg);
+    ck_assert_msg(!render_atoms(m, &options, &image, NULL, &e), "%s", e.msg);
     model_free(m);
 }
 
@@ -162,7 +191,7 @@ START_TEST(whitened_atoms_are_drawn_as_the_code_has_them)
 {
     struct model *m = triangle_model("[4,4]", "[{\"op\":\"whiten\"}]");
     struct render_options options = {.zoom = ZOOM};
-    ck_assert_msg(!render_atoms(m, &options, &image, &e), "%s", e.msg);
+    ck_assert_msg(!render_atoms(m, &options, &image, NULL, &e), "%s", e.msg);
     ck_assert_int_eq(*at(20, 5), 255);
     ck_assert_int_eq(*at(20, 35), 0);
     ck_assert_int_eq(*at(2.5 * STEP + 5, 35), 255);
@@ -221,7 +250,8 @@ START_TEST(only_pictures_have_orientations)
     for (size_t i = 0; i < 2; i++) {
         struct model *m = triangle_model(shapes[i], "[]");
         struct render_options options = {.view = RENDER_ORIENTATION};
-        ck_assert_int_eq(render_atoms(m, &options, &image, &e), ERR_CONFLICT);
+        ck_assert_int_eq(render_atoms(m, &options, &image, NULL, &e),
+                         ERR_CONFLICT);
         ck_assert_msg(strstr(e.msg, "no pictures") != NULL, "%s", e.msg);
         model_free(m);
     }
@@ -235,14 +265,16 @@ START_TEST(a_picture_keeps_to_its_longest_side)
         for (size_t side = 64; side < 2000; side = side * 3 / 2) {
             struct render_options options = {.view = (enum render_view)view,
                                              .max_side = side};
-            ck_assert_msg(!render_atoms(m, &options, &image, &e), "%s", e.msg);
+            ck_assert_msg(!render_atoms(m, &options, &image, NULL, &e), "%s",
+                          e.msg);
             ck_assert_uint_le(image.width, side);
             ck_assert_uint_le(image.height, side);
             ck_assert(image.width > side / 2 || side > 200);
             image_fini(&image);
         }
     struct render_options options = {.max_side = 10};
-    ck_assert_int_eq(render_atoms(m, &options, &image, &e), ERR_TOO_LARGE);
+    ck_assert_int_eq(render_atoms(m, &options, &image, NULL, &e),
+                     ERR_TOO_LARGE);
     model_free(m);
 }
 END_TEST
