@@ -288,7 +288,7 @@ def test_many(t):
         """Without the slow look at each number of the reply."""
         body = json.dumps({"inputs": many.tolist(), **options}).encode()
         reply = t.server.ask("POST", "/v1/models/%s/%s" % (WIDE, action), body,
-                             {"Content-Type": "application/json"})
+                             [("Content-Type", "application/json")])
         assert reply.status == 200, reply
         return reply.json()
     alone = ask(t, WIDE, "encode", x, top_k=20)["codes"]
