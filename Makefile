@@ -193,6 +193,7 @@ unit: $(O)/tests
 test-cli: $(BIN) build/venv/ready ## every command, killed runs, formats, codes and figures
 	SPARSED=$(BIN) build/venv/bin/python tests/cli/test_commands.py
 	SPARSED=$(BIN) build/venv/bin/python tests/cli/test_train.py
+	SPARSED=$(BIN) build/venv/bin/python tests/cli/test_stack.py
 	build/venv/bin/python tests/interop/test_formats.py
 	SPARSED=$(BIN) build/venv/bin/python tests/interop/test_spams.py
 	SPARSED=$(BIN) build/venv/bin/python tests/interop/test_figures.py
@@ -200,6 +201,7 @@ test-cli: $(BIN) build/venv/ready ## every command, killed runs, formats, codes 
 	SPARSED=$(BIN) build/venv/bin/python \
 	    tests/interop/test_figures_prediction.py
 	SPARSED=$(BIN) build/venv/bin/python tests/interop/test_figures_models.py
+	SPARSED=$(BIN) build/venv/bin/python tests/interop/test_figures_noise.py
 
 test-http: $(BIN) build/venv/ready ## the real binary over TCP; ARGS: 03, 05-08, words
 	@sh scripts/data.sh mnist
@@ -230,9 +232,9 @@ figures: $(BIN) build/venv/ready ## MODEL=name: measure it, write the figures in
 	SPARSED=$(BIN) build/venv/bin/python bench/figures/figures.py \
 	    '$(MODEL)' $(ARGS)
 
-figures-compare: $(BIN) build/venv/ready ## A=name B=name: two models in one table, into A's card
+figures-compare: $(BIN) build/venv/ready ## A=name B='name ...': models in one table, into A's card
 	@SPARSED=$(BIN) build/venv/bin/python bench/figures/compare.py \
-	    '$(A)' '$(B)' $(ARGS)
+	    '$(A)' $(or $(B),'') $(ARGS)
 
 lint: | deps ## layers, banned calls, headers, axes, sizes, layout
 	@failed=; for check in tests/lint/*.sh; do \

@@ -14,7 +14,10 @@
     X(safetensors) X(npy) X(idx) X(npz) X(csv) X(image) X(canvas) X(dataset)  \
     X(photographs)                                                            \
     X(hierarchy) X(pools) X(groups) X(groups_codes) X(tree) X(lateral)        \
+    X(lateral_codes) X(gaussian)                                              \
     X(lateral_codes) X(local2d)                                               \
+    X(hierarchy) X(pools) X(groups) X(groups_codes) X(windows)                \
+    X(windows_rule) X(windows_emit) X(tree) X(lateral) X(lateral_codes)       \
     X(axes) X(preprocess) X(solver) X(iterative) X(model) X(prune) X(emit)    \
     X(orientation) X(pinwheels) X(atoms) X(render)                            \
     X(math) X(lanes) X(eigen) X(convolution)                                  \
@@ -25,7 +28,7 @@
     X(conv2d) X(axes) X(preprocess) X(solver) X(iterative) X(model) X(prune)  \
     X(emit) X(orientation) X(render)                                          \
     X(gradients) X(predict) X(optimiser) X(recipe) X(measure) X(rows)         \
-    X(trainer) X(pruning)                                                     \
+    X(layers) X(trainer) X(pruning)                                           \
     X(repository) X(registry) X(executor)                                     \
     X(tensor_json) X(routes) X(problem) X(infer)                              \
     X(infer_options) X(infer_formats) X(mask) X(models)

@@ -9,7 +9,6 @@ BRACKETS = "brackets hold the least and most of %d disjoint parts of them" \
     % PARTS
 ERROR, RELATIVE_ERROR = "error rate", "relative reconstruction error"
 UNITS, GROUPS = "active units", "active groups"
-COMPARED = UNITS, GROUPS, RELATIVE_ERROR, ERROR
 
 
 def parts(n):

@@ -25,6 +25,7 @@ import filling
 import inhibition
 import invariance
 import maps
+import noise
 import optimality
 import photographs
 import pictures
@@ -33,7 +34,7 @@ import trees
 from card import Block
 from model import ROOT, Model, find
 
-SECTIONS = {"base": base, "optimality": optimality, "prediction": prediction,
+SECTIONS = {"base": base, "noise": noise, "optimality": optimality, "prediction": prediction,
             "maps": maps, "invariance": invariance, "trees": trees,
             "inhibition": inhibition, "filling": filling}
 

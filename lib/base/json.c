@@ -385,3 +385,13 @@ void json_print(struct buf *b, const struct json *j)
 {
     print_node(b, node(j), 0);
 }
+
+bool json_whole(const struct json *j)
+{
+    struct buf text;
+    buf_init(&text, SIZE_MAX / 4);
+    json_print(&text, j);
+    bool whole = !buf_failed(&text);
+    buf_fini(&text);
+    return whole;
+}

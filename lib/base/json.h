@@ -136,4 +136,7 @@ void json_add(struct json *array, struct json *value);
  * JSON_MAX_DEPTH. */
 void json_print(struct buf *b, const struct json *j);
 
+/* Whether memory has kept nothing back while the value was built. */
+bool json_whole(const struct json *j);
+
 #endif

@@ -9,15 +9,16 @@ extern const struct operator_kind operator_dense, operator_conv2d,
 extern const struct encoder_kind encoder_feedforward, encoder_recurrent,
     encoder_iterative;
 extern const struct structure_kind structure_l1, structure_groups,
-    structure_tree, structure_lateral;
+    structure_tree, structure_lateral, structure_gaussian;
 
-const struct operator_kind *const operators[] = {
-    &operator_dense, &operator_conv2d, &operator_local2d, NULL};
+const struct operator_kind *const operators[] = {&operator_dense,
+                                                 &operator_conv2d,
+                                                 &operator_local2d, NULL};
 const struct encoder_kind *const encoders[] = {
     &encoder_feedforward, &encoder_recurrent, &encoder_iterative, NULL};
 const struct structure_kind *const structures[] = {
-    &structure_l1, &structure_groups, &structure_tree, &structure_lateral,
-    NULL};
+    &structure_l1,      &structure_groups,   &structure_tree,
+    &structure_lateral, &structure_gaussian, NULL};
 
 static const struct operator_kind *test_operator;
 static const struct encoder_kind *test_encoder;

@@ -90,6 +90,8 @@ void classifier_backward(const struct classifier *c, float *grads, float *dz,
         for (size_t b = 0; b < B; b++)
             vec_add(grads + c->bias->offset, d_scores + b * k, 1, k);
     }
+    if (!dz)
+        return;
     blas_gemm(dh, BLAS_PLAIN, d_scores, BLAS_PLAIN, c->weight->value, B, n, k,
               1, 0);
     for (size_t b = 0; b < B; b++) {

@@ -37,9 +37,9 @@ void classifier_start(struct classifier *c, struct rng *rng);
 void classifier_forward(const struct classifier *c, float *h, float *norm,
                         float *probabilities, const float *z, size_t B);
 
-/* From d_scores (B,classes), the gradient on C h + c: adds into grads (NULL:
- * not wanted), and dz (B,inputs) += the gradient on z. dh (B,inputs) is
- * scratch. */
+/* From d_scores (B,classes), the gradient on C h + c: adds into grads, and dz
+ * (B,inputs) += the gradient on z; each may be NULL: not wanted. dh (B,inputs)
+ * is scratch, NULL without dz. */
 void classifier_backward(const struct classifier *c, float *grads, float *dz,
                          const float *d_scores, const float *h,
                          const float *norm, size_t B, float *dh);

@@ -32,7 +32,7 @@ enum graph_op {
     GRAPH_SOFTMAX /* of each row */
 };
 
-/* The listener. Both functions give the number of the new value, or GRAPH_NONE;
+/* The listener. Its functions give the number of the new value, or GRAPH_NONE;
  * given GRAPH_NONE for an input they give GRAPH_NONE, so emitters need not look
  * on their way. */
 struct graph {
@@ -45,6 +45,8 @@ struct graph {
      * the pictures that maps draw, its adjoint. */
     int (*convolve)(struct graph *g, int a, int w,
                     const struct convolution *shape, bool reversed);
+    /* The first n columns of a. */
+    int (*first)(struct graph *g, int a, size_t n);
     /* For constants that a model holds in another form; lives as long as the
      * graph. */
     struct arena *memory;

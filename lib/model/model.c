@@ -177,61 +177,6 @@ void model_free(struct model *m)
     mem_free(m);
 }
 
-/* Every layer starts from what the layers below make of the samples. */
-static enum err_code start_layers(struct model *m, struct rng *rng,
-                                  const float *samples, size_t n,
-                                  struct arena *memory, struct err *e)
-{
-    size_t size = n * model_inputs(m);
-    float *x = arena_take(memory, size, sizeof *x);
-    float *scale = arena_take(memory, n, sizeof *scale);
-    if (!x || !scale ||
-        !arena_reserve(memory, preprocess_scratch_bytes(&m->preprocess, n,
-                                                        model_inputs(m))))
-        return err_set(e, ERR_NO_MEMORY, "%zu samples to start from", n);
-    memcpy(x, samples, size * sizeof *x);
-    if (preprocess_start(&m->preprocess, x, scale, n, model_inputs(m), memory,
-                         e))
-        return e->code;
-    for (size_t i = 0; i < m->n_layers; i++) {
-        struct layer *l = &m->layers[i];
-        layer_start(l, rng, x, n);
-        if (i + 1 == m->n_layers)
-            break;
-        float *z = arena_take(memory, n * layer_outputs(l), sizeof *z);
-        float *h = arena_take(memory, n * layer_outputs(l), sizeof *h);
-        float *v = arena_take(memory, n * layer_groups(l), sizeof *v);
-        if (!z || !h || !v ||
-            !arena_reserve(
-                memory, l->encoder.kind->scratch_bytes(l, n, l->encoder.steps)))
-            return err_set(e, ERR_NO_MEMORY, "codes of layer %zu", i);
-        struct tape tape = {.z = z, .h = l->encoder.gain ? h : NULL};
-        l->encoder.kind->forward(l, &tape, x, n, l->encoder.steps, memory);
-        if (l->up == UP_POOLED)
-            l->structure.kind->pool(&l->structure, v, z, n);
-        x = l->up == UP_POOLED ? v : z;
-    }
-    return ERR_OK;
-}
-
-enum err_code model_start(struct model *m, uint64_t seed, const float *samples,
-                          size_t n, struct err *e)
-{
-    struct arena memory;
-    struct rng rng = rng_make(seed, "start", 0);
-    if (!m->params.values && params_allocate(&m->params, e))
-        return e->code;
-    arena_init(&memory, SIZE_MAX);
-    enum err_code code = start_layers(m, &rng, samples, n, &memory, e);
-    arena_fini(&memory);
-    if (code)
-        return code;
-    if (m->classifier.present)
-        classifier_start(&m->classifier, &rng);
-    params_project(&m->params);
-    return ERR_OK;
-}
-
 struct model *model_copy(const struct model *m, struct err *e)
 {
     struct model *copy = model_new(m->config, (const char *const *)m->classes,
@@ -247,6 +192,15 @@ struct model *model_copy(const struct model *m, struct err *e)
     copy->metrics = json_copy(m->metrics);
     copy->lineage = json_copy(m->lineage);
     return copy;
+}
+
+struct model model_lowest(const struct model *m, size_t n)
+{
+    struct model lowest = *m;
+    if (n < m->n_layers)
+        lowest.classifier = (struct classifier){0};
+    lowest.n_layers = n;
+    return lowest;
 }
 
 enum err_code model_prepare(struct model *m, struct err *e)

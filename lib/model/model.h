@@ -53,8 +53,19 @@ void model_free(struct model *m);
 enum err_code model_start(struct model *m, uint64_t seed, const float *samples,
                           size_t n, struct err *e) ERR_CHECKED;
 
+/* Starting values of layers from .. to-1 alone, from what the layers below them
+ * make of the rows; preprocessing starts with layer 0, the classifier with the
+ * top layer. Parameters are allocated. */
+enum err_code model_start_layers(struct model *m, size_t from, size_t to,
+                                 uint64_t seed, const float *samples, size_t n,
+                                 struct err *e) ERR_CHECKED;
+
 /* The same composition and values; not prepared. */
 struct model *model_copy(const struct model *m, struct err *e);
+
+/* The model of the lowest n layers, from 1; the classifier belongs to all of
+ * them. It borrows all that it has from m: not for model_free. */
+struct model model_lowest(const struct model *m, size_t n);
 
 /* Packs weights for serving; parameters must not change until unprepared. */
 enum err_code model_prepare(struct model *m, struct err *e) ERR_CHECKED;

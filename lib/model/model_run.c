@@ -437,8 +437,6 @@ size_t model_pass_bytes(const struct model *m, size_t B,
         size_t kept = keeps(l, options) ? steps : 1;
         size_t copies = l->encoder.gain ? 2 : 1;
         size_t bytes = l->encoder.kind->scratch_bytes(l, B, steps);
-        if (l->dec.kind)
-            bytes += l->dec.kind->scratch_bytes(&l->dec, B);
         size_t codes = l->structure.kind->code ? 3 : 1;
         floats +=
             B * (kept * copies * layer_outputs(l) + codes * layer_units(l) +

@@ -82,13 +82,6 @@ int param_emit(const struct param *p, struct graph *g)
     return g->constant(g, p->name, p->value, p->rank, p->dims);
 }
 
-void params_project(struct params *t)
-{
-    for (size_t i = 0; i < t->n; i++)
-        if (t->list[i].project)
-            t->list[i].project(&t->list[i]);
-}
-
 void param_limit_rows(struct param *p)
 {
     size_t rows = p->dims[0], columns = p->count / rows;

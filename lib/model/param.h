@@ -62,9 +62,6 @@ struct param *params_find(struct params *t, const char *name);
 /* The row's value as a constant of the graph. */
 int param_emit(const struct param *p, struct graph *g);
 
-/* Runs every row's projection. */
-void params_project(struct params *t);
-
 /* Projections of a (rows, columns...) tensor: the norm of each row, or of each
  * column of a matrix, is cut to p->bound by scaling. */
 void param_limit_rows(struct param *p);

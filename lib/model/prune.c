@@ -78,17 +78,6 @@ static enum err_code cut_layer(struct cut *c, struct json *j, struct err *e)
     return ERR_OK;
 }
 
-/* A tree from which memory has kept nothing back can be printed. */
-static enum err_code check_whole(const struct json *config, struct err *e)
-{
-    struct buf text;
-    buf_init(&text, SIZE_MAX / 4);
-    json_print(&text, config);
-    bool failed = buf_failed(&text);
-    buf_fini(&text);
-    return failed ? err_set(e, ERR_NO_MEMORY, "config") : ERR_OK;
-}
-
 /* The smaller model's config; fills c->groups. */
 static struct json *cut_config(struct cut *c, struct err *e)
 {
@@ -108,7 +97,8 @@ static struct json *cut_config(struct cut *c, struct err *e)
         return NULL;
     }
     json_set(config, "layers", layers);
-    if (check_whole(config, e)) {
+    if (!json_whole(config)) {
+        err_set(e, ERR_NO_MEMORY, "config");
         json_free(config);
         return NULL;
     }

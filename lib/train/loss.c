@@ -3,30 +3,39 @@
 
 #include "lib/data/dataset.h"
 #include "lib/math/kernels.h"
+#include "lib/train/loss_parts.h"
 
 #include <math.h>
 #include <string.h>
 
-/* One batch on its way: everything that the parts below share. */
-struct run {
-    const struct model *m;
-    const struct loss_weights *w;
-    const int32_t *labels;
-    size_t B;
-    uint64_t noise;
-    float scale;
-    float *grads;
-    struct loss_sums *sums;
-    struct arena *memory;
-    struct pass pass;
-};
-
-static float *take(struct run *r, size_t n, struct err *e)
+float *loss_take(struct run *r, size_t n, struct err *e)
 {
-    float *x = arena_zeroed(r->memory, n, sizeof *x);
+    float *x = arena_take(r->memory, n, sizeof *x);
     if (!x)
         err_set(e, ERR_NO_MEMORY, "loss of %zu rows", r->B);
     return x;
+}
+
+float *loss_zeros(struct run *r, size_t n, struct err *e)
+{
+    float *x = loss_take(r, n, e);
+    if (x)
+        memset(x, 0, n * sizeof *x);
+    return x;
+}
+
+float *loss_grads(const struct run *r, size_t layer)
+{
+    return r->w->fixed[layer] ? NULL : r->grads;
+}
+
+/* The lowest layer that learns, the number of layers if none does. */
+static size_t lowest_learner(const struct run *r)
+{
+    size_t i = 0;
+    while (i < r->m->n_layers && !loss_grads(r, i))
+        i++;
+    return i;
 }
 
 static bool labelled(const struct run *r, size_t b)
@@ -62,138 +71,41 @@ static double cross_entropy(const struct run *r, const float *p, float scale,
     return total;
 }
 
-/* Adds the classifier's part to dz (B,n) of the top code. */
+/* From d (B,classes) into grads and dz (B,n) of the top code; each may be NULL:
+ * not wanted. */
+static enum err_code classifier_down(struct run *r, float *grads, float *dz,
+                                     const float *d, struct err *e)
+{
+    const struct classifier *c = &r->m->classifier;
+    const struct structure *s = &model_top(r->m)->structure;
+    struct layer_pass *lp = &r->pass.layers[r->m->n_layers - 1];
+    float *into = dz, *dh = NULL;
+    if (dz && !(dh = loss_take(r, r->B * c->inputs, e)))
+        return e->code;
+    if (dz && c->pooled && !(into = loss_zeros(r, r->B * c->inputs, e)))
+        return e->code;
+    classifier_backward(c, grads, into, d, r->pass.h, r->pass.norm, r->B, dh);
+    if (dz && c->pooled)
+        s->kind->pool_backward(s, dz, into, lp->z, lp->v, r->B);
+    return ERR_OK;
+}
+
+/* Adds the classifier's part to grads and to dz (B,n) of the top code; each may
+ * be NULL: not wanted. */
 static enum err_code classify(struct run *r, float *dz, float *grads,
                               float scale, struct loss_sums *sums,
                               double *total, struct err *e)
 {
-    const struct classifier *c = &r->m->classifier;
-    const struct layer *top = model_top(r->m);
-    struct layer_pass *lp = &r->pass.layers[r->m->n_layers - 1];
     if (model_classify(r->m, &r->pass, r->memory, e))
         return e->code;
-    float *d = take(r, r->B * c->classes, e);
-    float *dh = take(r, r->B * c->inputs, e);
-    if (!d || !dh)
+    float *d = loss_zeros(r, r->B * r->m->classifier.classes, e);
+    if (!d)
         return e->code;
     *total = cross_entropy(r, r->pass.probabilities, scale, d, sums);
-    if (!dz)
-        return ERR_OK;
-    float *into = dz;
-    if (c->pooled && !(into = take(r, r->B * c->inputs, e)))
-        return e->code;
-    classifier_backward(c, grads, into, d, r->pass.h, r->pass.norm, r->B, dh);
-    if (c->pooled)
-        top->structure.kind->pool_backward(&top->structure, dz, into, lp->z,
-                                           lp->v, r->B);
-    return ERR_OK;
+    return dz || grads ? classifier_down(r, grads, dz, d, e) : ERR_OK;
 }
 
-/* ---- one layer's own terms ---- */
-
-/* Adds 1/2 ||D z - x||^2 to the sums and its gradient to those of D, to dz
- * (B,n) and to dx (B,in), of which each may be NULL: not wanted. */
-static enum err_code reconstruct(struct run *r, const struct layer *l,
-                                 const float *x, const float *z, float *dz,
-                                 float *dx, struct err *e)
-{
-    size_t size = r->B * layer_inputs(l);
-    float weight = r->w->reconstruction * r->scale;
-    float *residual = take(r, size, e);
-    if (!residual)
-        return e->code;
-    if (!arena_reserve(r->memory, l->dec.kind->scratch_bytes(&l->dec, r->B)))
-        return err_set(e, ERR_NO_MEMORY, "loss of %zu rows", r->B);
-    l->dec.kind->apply(&l->dec, residual, z, r->B, r->memory);
-    vec_add(residual, x, -1.0f, size);
-    double value = 0.5 * vec_dot(residual, residual, size);
-    r->sums->reconstruction += value;
-    r->sums->total += (double)r->w->reconstruction * value;
-    if (!r->grads)
-        return ERR_OK;
-    vec_scale(residual, weight, size);
-    l->dec.kind->gradient(&l->dec, r->grads + l->dec.weight->offset, residual,
-                          z, r->B, r->memory);
-    if (dz)
-        l->dec.kind->adjoint(&l->dec, dz, residual, r->B, r->memory);
-    if (dx)
-        vec_add(dx, residual, -1.0f, size);
-    return ERR_OK;
-}
-
-/* Where the gradients on a layer's code, on what the encoder gave (the same
- * where that is the code) and on its input are added up. NULL: not wanted. */
-struct slopes {
-    float *dz, *d_given, *dx;
-};
-
-static enum err_code add_terms(struct run *r, const struct layer *l,
-                               const float *x, const float *z,
-                               const float *given, const struct slopes *to,
-                               struct err *e)
-{
-    const struct structure *s = &l->structure;
-    float weight = r->w->structure * r->scale;
-    if (l->dec.kind && r->w->reconstruction != 0.0f &&
-        reconstruct(r, l, x, z, to->dz, to->dx, e))
-        return e->code;
-    if (r->w->structure == 0.0f)
-        return ERR_OK;
-    double value = s->kind->value(s, given, r->B);
-    r->sums->structure += value;
-    r->sums->total += (double)r->w->structure * value;
-    if (to->d_given)
-        s->kind->gradient(s, to->d_given, given, r->B, weight);
-    if (r->grads && s->kind->learn)
-        s->kind->learn(s, r->grads, given, r->B, weight);
-    return ERR_OK;
-}
-
-/* The code that the phase's target finds; NULL: no memory. */
-static const float *target_code(struct run *r, const struct layer *l,
-                                const float *x, struct err *e)
-{
-    const struct solver *s = &r->w->target;
-    struct tape tape = {.z = take(r, r->B * layer_units(l), e)};
-    if (!tape.z)
-        return NULL;
-    if (!arena_reserve(r->memory, solver_scratch_bytes(s, l, r->B))) {
-        err_set(e, ERR_NO_MEMORY, "codes of %zu rows to learn from", r->B);
-        return NULL;
-    }
-    solver_run(s, l, 0, &tape, x, r->B, r->memory);
-    return tape.z;
-}
-
-/* The terms of z*, and predict 1/2 ||z - z*||^2 with its gradient into dz. */
-static enum err_code predict(struct run *r, const struct layer *l,
-                             const struct layer_pass *lp, float *dz,
-                             struct err *e)
-{
-    static const struct slopes none = {0};
-    size_t size = r->B * layer_units(l);
-    const float *target = target_code(r, l, lp->x, e);
-    float *away = target ? take(r, size, e) : NULL;
-    if (!away || add_terms(r, l, lp->x, target, target, &none, e))
-        return e->code;
-    memcpy(away, lp->z, size * sizeof *away);
-    vec_add(away, target, -1.0f, size);
-    double value = 0.5 * vec_dot(away, away, size);
-    r->sums->predict += value;
-    r->sums->total += (double)r->w->predict * value;
-    if (dz)
-        vec_add(dz, away, r->w->predict * r->scale, size);
-    return ERR_OK;
-}
-
-static enum err_code layer_terms(struct run *r, const struct layer *l,
-                                 const struct layer_pass *lp,
-                                 const struct slopes *to, struct err *e)
-{
-    if (r->w->predict != 0.0f && l->dec.kind && l->encoder.kind->backward)
-        return predict(r, l, lp, to->dz, e);
-    return add_terms(r, l, lp->x, lp->z, lp->given, to, e);
-}
+/* ---- from the top down ---- */
 
 /* Where the gradient on what the encoder gave is added up: dz itself, or a
  * place of its own. NULL: no memory. */
@@ -202,7 +114,7 @@ static float *given_slope(struct run *r, const struct layer *l, float *dz,
 {
     if (!l->structure.kind->code)
         return dz;
-    return take(r, r->B * layer_outputs(l), e);
+    return loss_zeros(r, r->B * layer_outputs(l), e);
 }
 
 /* From the code through the encoder, into grads (or not) and dx (or not). */
@@ -233,7 +145,7 @@ static enum err_code down_one(struct run *r, const struct layer *below,
     *dz = dx;
     if (below->up == UP_CODE)
         return ERR_OK;
-    *dz = take(r, r->B * layer_units(below), e);
+    *dz = loss_zeros(r, r->B * layer_units(below), e);
     if (!*dz)
         return e->code;
     below->structure.kind->pool_backward(&below->structure, *dz, dx, lp->z,
@@ -241,27 +153,46 @@ static enum err_code down_one(struct run *r, const struct layer *below,
     return ERR_OK;
 }
 
-/* From dz of the top code down through all layers. `own` says whether each
- * layer's own terms count; dx (B,inputs) of the lowest may be NULL. */
-static enum err_code backward(struct run *r, float *dz, bool own, float *grads,
-                              float *dx_out, struct err *e)
+/* How far a gradient is led down. */
+struct descent {
+    size_t lowest; /* the last layer that it goes through */
+    float *dx;     /* (B,inputs) of layer 0, or NULL */
+    bool own;      /* the layers' own terms count too */
+    bool learn;    /* parameters get theirs */
+};
+
+/* One layer's share; *dz (B,n), NULL where no gradient is wanted, becomes that
+ * on the code of the layer below. */
+static enum err_code backward_layer(struct run *r, size_t i, float **dz,
+                                    const struct descent *d, struct err *e)
 {
-    for (size_t i = r->m->n_layers; i-- > 0;) {
-        const struct layer *l = &r->m->layers[i];
-        const struct layer_pass *lp = &r->pass.layers[i];
-        struct slopes to = {.dz = dz, .dx = dx_out};
-        if (i > 0 && !(to.dx = take(r, r->B * layer_inputs(l), e)))
+    const struct layer *l = &r->m->layers[i];
+    const struct layer_pass *lp = &r->pass.layers[i];
+    struct slopes to = {.dz = *dz, .dx = i == 0 ? d->dx : NULL};
+    if (*dz && i > d->lowest &&
+        !(to.dx = loss_zeros(r, r->B * layer_inputs(l), e)))
+        return e->code;
+    if (*dz && !(to.d_given = given_slope(r, l, *dz, e)))
+        return e->code;
+    if (d->own && !r->w->silent[i] && loss_layer_terms(r, i, &to, e))
+        return e->code;
+    if (*dz &&
+        encoder_backward(r, l, lp, &to, d->learn ? loss_grads(r, i) : NULL, e))
+        return e->code;
+    *dz = NULL;
+    if (i == 0 || !to.dx)
+        return ERR_OK;
+    return down_one(r, &r->m->layers[i - 1], &r->pass.layers[i - 1], to.dx, dz,
+                    e);
+}
+
+/* From dz of the top code (NULL: no gradient is wanted) down the stack. */
+static enum err_code backward(struct run *r, float *dz, const struct descent *d,
+                              struct err *e)
+{
+    for (size_t i = r->m->n_layers; i-- > 0;)
+        if ((dz || d->own) && backward_layer(r, i, &dz, d, e))
             return e->code;
-        if (!(to.d_given = given_slope(r, l, dz, e)))
-            return e->code;
-        if (own && layer_terms(r, l, lp, &to, e))
-            return e->code;
-        if (encoder_backward(r, l, lp, &to, grads, e))
-            return e->code;
-        if (i > 0 && down_one(r, &r->m->layers[i - 1], &r->pass.layers[i - 1],
-                              to.dx, &dz, e))
-            return e->code;
-    }
     return ERR_OK;
 }
 
@@ -287,61 +218,75 @@ static enum err_code encode_again(struct run *r, const float *x, struct err *e)
     return model_encode(&plain, &r->pass, x, r->B, &options, r->memory, e);
 }
 
-static enum err_code adversarial(struct run *r, struct err *e)
+/* The worse rows beside those of the pass. */
+static enum err_code find_adversary(struct run *r, float *x, struct err *e)
 {
     size_t inputs = model_inputs(r->m);
-    size_t units = layer_units(model_top(r->m));
-    double value = 0;
-    float *dz = take(r, r->B * units, e);
-    float *dx = take(r, r->B * inputs, e);
-    if (!dz || !dx || classify(r, dz, NULL, 1.0f, NULL, &value, e) ||
-        backward(r, dz, false, NULL, dx, e))
-        return e->code;
-    float *x = take(r, r->B * inputs, e);
-    if (!x)
+    double value;
+    float *dz = loss_zeros(r, r->B * layer_units(model_top(r->m)), e);
+    struct descent d = {.dx = loss_zeros(r, r->B * inputs, e)};
+    if (!dz || !d.dx || classify(r, dz, NULL, 1.0f, NULL, &value, e) ||
+        backward(r, dz, &d, e))
         return e->code;
     memcpy(x, r->pass.x, r->B * inputs * sizeof *x);
-    step_uphill(x, dx, r->w->adversarial_radius, r->B, inputs);
-    memset(dz, 0, r->B * units * sizeof *dz);
+    step_uphill(x, d.dx, r->w->adversarial_radius, r->B, inputs);
+    return ERR_OK;
+}
+
+static enum err_code adversarial(struct run *r, struct err *e)
+{
+    struct descent d = {.lowest = lowest_learner(r), .learn = true};
+    size_t n = r->m->n_layers;
+    double value = 0;
+    float *x = loss_take(r, r->B * model_inputs(r->m), e), *dz = NULL;
+    if (!x || find_adversary(r, x, e))
+        return e->code;
+    if (d.lowest < n &&
+        !(dz = loss_zeros(r, r->B * layer_units(model_top(r->m)), e)))
+        return e->code;
     if (encode_again(r, x, e) ||
-        classify(r, r->grads ? dz : NULL, r->grads,
-                 r->w->adversarial * r->scale, NULL, &value, e))
+        classify(r, dz, loss_grads(r, n), r->w->adversarial * r->scale, NULL,
+                 &value, e))
         return e->code;
     r->sums->total += (double)r->w->adversarial * value;
-    return r->grads ? backward(r, dz, false, r->grads, NULL, e) : ERR_OK;
+    return backward(r, dz, &d, e);
 }
 
 /* ---- all of it ---- */
 
 static enum err_code run(struct run *r, const float *x, struct err *e)
 {
-    const struct layer *top = model_top(r->m);
     struct layer_pass *lp = &r->pass.layers[r->m->n_layers - 1];
     struct model_options options = {.learn = true, .noise = r->noise};
-    size_t size = r->B * layer_units(top);
+    struct descent d = {
+        .lowest = lowest_learner(r), .own = true, .learn = true};
+    size_t n = r->m->n_layers, size = r->B * layer_units(model_top(r->m));
+    bool learn = r->w->classification != 0.0f;
+    float *dz = NULL;
     double value = 0;
     if (model_encode(r->m, &r->pass, x, r->B, &options, r->memory, e))
         return e->code;
     r->sums->rows += r->B;
     r->sums->active += (double)nonzeros_count(lp->z, size);
-    float *dz = r->grads ? take(r, size, e) : NULL;
-    if (r->grads && !dz)
+    if (d.lowest < n && !(dz = loss_zeros(r, size, e)))
         return e->code;
     if (r->m->classifier.present && r->labels) {
-        bool learn = r->w->classification != 0.0f && r->grads;
-        if (classify(r, learn ? dz : NULL, r->grads,
+        if (classify(r, learn ? dz : NULL, learn ? loss_grads(r, n) : NULL,
                      r->w->classification * r->scale, r->sums, &value, e))
             return e->code;
         r->sums->classification += value;
         r->sums->total += (double)r->w->classification * value;
     }
-    if (r->grads)
-        return backward(r, dz, true, r->grads, NULL, e);
-    static const struct slopes none = {0};
-    for (size_t i = 0; i < r->m->n_layers; i++)
-        if (layer_terms(r, &r->m->layers[i], &r->pass.layers[i], &none, e))
-            return e->code;
-    return ERR_OK;
+    return backward(r, dz, &d, e);
+}
+
+struct model loss_model(const struct model *m, const struct loss_weights *w)
+{
+    size_t n = m->n_layers;
+    bool classes = w->classification != 0.0f || w->adversarial != 0.0f;
+    while (!classes && n > 1 && w->silent[n - 1])
+        n--;
+    return model_lowest(m, n);
 }
 
 enum err_code loss_run(const struct model *m, const struct loss_weights *w,
@@ -349,7 +294,8 @@ enum err_code loss_run(const struct model *m, const struct loss_weights *w,
                        struct loss_sums *sums, struct arena *memory,
                        struct err *e)
 {
-    struct run r = {.m = m,
+    struct model part = loss_model(m, w);
+    struct run r = {.m = &part,
                     .w = w,
                     .labels = rows->labels,
                     .B = rows->B,
@@ -360,7 +306,7 @@ enum err_code loss_run(const struct model *m, const struct loss_weights *w,
                     .memory = memory};
     struct arena_mark mark = arena_mark(memory);
     enum err_code code = run(&r, rows->x, e);
-    if (!code && w->adversarial != 0.0f && m->classifier.present &&
+    if (!code && w->adversarial != 0.0f && part.classifier.present &&
         rows->labels)
         code = adversarial(&r, e);
     arena_rewind(memory, mark);

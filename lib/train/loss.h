@@ -27,6 +27,14 @@ struct loss_weights {
      * (PSD: Kavukcuoglu et al. 2008; LISTA: Gregor & LeCun 2010). 0: none. */
     float predict;
     struct solver target;
+
+    /* Layers whose own terms (reconstruction, structure, prediction) do not
+     * count. */
+    bool silent[MODEL_MAX_LAYERS];
+    /* Layers (the number of layers: the classifier) of which nothing learns:
+     * they get no gradients, and none is led further down than to the lowest
+     * layer that learns. */
+    bool fixed[MODEL_MAX_LAYERS + 1];
 };
 
 /* Sums over rows, so that shards add up. */
@@ -34,7 +42,7 @@ struct loss_sums {
     double reconstruction, structure, classification, predict; /* unweighted */
     double total;                                              /* weighted */
     size_t rows, labelled, wrong;
-    double active; /* units on in the top code */
+    double active; /* units on in the highest code that counts */
 };
 
 /* The rows of a loss. */
@@ -45,8 +53,13 @@ struct loss_rows {
     uint64_t noise;        /* what noisy codes are drawn from; 0: their means */
 };
 
+/* As much of m as the loss needs (model_lowest): up to the highest layer with
+ * terms of its own, or all of it where classes are learned. */
+struct model loss_model(const struct model *m, const struct loss_weights *w);
+
 /* Adds to grads (laid out as m->params.values) scale * the gradient of the
- * rows' summed loss, and to *sums its parts. grads NULL: the value only. */
+ * rows' summed loss on all that learns, and to *sums its parts. Runs
+ * loss_model(m, w) only. grads NULL: the value only. */
 enum err_code loss_run(const struct model *m, const struct loss_weights *w,
                        const struct loss_rows *rows, float scale, float *grads,
                        struct loss_sums *sums, struct arena *memory,

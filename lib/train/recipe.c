@@ -7,6 +7,7 @@
 #include "lib/model/model.h"
 #include "lib/model/prune.h"
 #include "lib/train/recipe_phase.h"
+#include "lib/train/recipe_scope.h"
 
 #include <string.h>
 
@@ -130,6 +131,43 @@ static enum err_code check_prunable(const struct recipe *r,
     return err_wrap(e, "prune");
 }
 
+/* An encoder that infers through the decoder keeps it. */
+static enum err_code drop_decoder(struct recipe *r, const struct model *m,
+                                  size_t layer, struct err *e)
+{
+    const struct layer *l = &m->layers[layer];
+    if (!l->dec.kind)
+        return err_set(e, ERR_INVALID,
+                       "drop_decoders: layers[%zu] has no decoder", layer);
+    if (l->encoder.kind->decodes)
+        return err_set(e, ERR_INVALID,
+                       "drop_decoders: layers[%zu]: encoder \"%s\" infers "
+                       "through the decoder",
+                       layer, l->encoder.kind->name);
+    r->drop_decoders[layer] = true;
+    return ERR_OK;
+}
+
+static enum err_code read_drops(struct recipe *r, const struct json *j,
+                                const struct model *m, struct err *e)
+{
+    bool all = json_is_bool(j) && json_bool(j);
+    if (j && !json_is_bool(j) && !json_is_array(j))
+        return err_set(e, ERR_INVALID,
+                       "drop_decoders: must be true or an array of layers' "
+                       "indices");
+    for (size_t i = 0; all && i < m->n_layers; i++)
+        if (m->layers[i].dec.kind && drop_decoder(r, m, i, e))
+            return e->code;
+    for (const struct json *i = json_first(j); i; i = json_next(i)) {
+        size_t layer = 0;
+        if (recipe_layer_index(i, m, "drop_decoders", &layer, e) ||
+            drop_decoder(r, m, layer, e))
+            return e->code;
+    }
+    return ERR_OK;
+}
+
 static enum err_code check_model(struct recipe *r, struct err *e)
 {
     struct model *m = make_model(r, e);
@@ -139,6 +177,8 @@ static enum err_code check_model(struct recipe *r, struct err *e)
     if (!code)
         code = recipe_set_policies(r, &m->params, e);
     if (!code)
+        code = read_drops(r, json_get(r->json, "drop_decoders"), m, e);
+    if (!code)
         code = recipe_read_phases(r, json_get(r->json, "phases"), m, e);
     model_free(m);
     return code;
@@ -147,8 +187,9 @@ static enum err_code check_model(struct recipe *r, struct err *e)
 static enum err_code read_recipe(struct recipe *r, struct err *e)
 {
     static const char *const known[] = {
-        "data",  "seed",   "validation", "batch", "classes", "patches", "model",
-        "rates", "bounds", "start",      "prune", "phases",  NULL};
+        "data",    "seed",    "validation", "labelled",      "batch",
+        "classes", "patches", "model",      "rates",         "bounds",
+        "start",   "prune",   "phases",     "drop_decoders", NULL};
     const struct json *j = r->json, *patches, *rates, *bounds;
     size_t seed = 1;
     r->batch = 128;
@@ -159,6 +200,8 @@ static enum err_code read_recipe(struct recipe *r, struct err *e)
         json_get_size(j, "", "seed", 0, MAX_SEED, &seed, e) ||
         json_get_size(j, "", "validation", 0, (size_t)1 << 32,
                       &r->validation_rows, e) ||
+        json_get_size(j, "", "labelled", 1, (size_t)1 << 32, &r->labelled_rows,
+                      e) ||
         json_get_size(j, "", "batch", 1, MAX_BATCH, &r->batch, e) ||
         read_classes(r, json_get(j, "classes"), e) ||
         recipe_get_object(j, "", "patches", &patches, e) ||
@@ -267,14 +310,4 @@ enum err_code recipe_set_policies(const struct recipe *r, struct params *params,
         if (set_bound(&r->bounds[i], params, e))
             return e->code;
     return ERR_OK;
-}
-
-void recipe_pick_trained(const struct recipe_phase *phase,
-                         const struct params *params, bool *trained)
-{
-    for (size_t i = 0; i < params->n; i++) {
-        trained[i] = !phase->train[0];
-        for (size_t k = 0; phase->train[k]; k++)
-            trained[i] |= recipe_begins(params->list[i].name, phase->train[k]);
-    }
 }

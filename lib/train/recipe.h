@@ -1,6 +1,7 @@
 /* Recipe: JSON that says what to build and how to train it.
  *
  *   {"data": "mnist", "seed": 1, "validation": 10000, "batch": 128,
+ *    "labelled": 300,                  training rows that keep their label
  *    "classes": [...],                 optional names
  *    "patches": {"count": 100000},     training rows cut from photographs
  *    "model": { the config of the model file },
@@ -8,7 +9,12 @@
  *    "start": {"samples": 2000},       rows that starting values may lean on
  *    "prune": {"below": 0.0005},       at the end: units on in less than this
  *                                      share of the training rows go
+ *    "drop_decoders": true,            at the end: of all layers, or [indices]
  *    "phases": [{"name": "unsupervised", "epochs": 30,
+ *                "rows": "all",           or those with a label: "labelled"
+ *                "layers": [0],           whose own terms (reconstruction,
+ *                                         structure, predict) count; all by
+ *                                         default
  *                "weights": {"reconstruction": 1, "structure": 1,
  *                            "classification": 0, "adversarial": 0,
  *                            "adversarial_radius": 0, "predict": 0},
@@ -42,6 +48,9 @@
 #define RECIPE_MAX_POLICIES 32
 #define RECIPE_MAX_NAMES 16
 
+/* What an epoch goes over: the training rows, or those with a label. */
+enum recipe_rows { ROWS_ALL, ROWS_LABELLED };
+
 enum recipe_schedule { SCHEDULE_CONSTANT, SCHEDULE_COSINE, SCHEDULE_INVERSE };
 
 /* What is watched on the validation rows: the phase's own loss, or the share
@@ -52,7 +61,9 @@ enum recipe_measure { RECIPE_LOSS, RECIPE_ERROR };
 struct recipe_phase {
     const char *name;
     size_t epochs;
+    enum recipe_rows rows;
     struct loss_weights weights;
+    size_t reach; /* layers that it runs; the classifier counts as one more */
     struct optimiser_settings optimiser;
     enum recipe_schedule schedule;
     double warmup_epochs;
@@ -77,6 +88,7 @@ struct recipe {
     bool classifies;                   /* the model has a classifier */
     uint64_t seed;
     size_t validation_rows;
+    size_t labelled_rows; /* of the others; 0: all that have a label */
     size_t batch;
     size_t patches;   /* 0: the recipe does not say */
     size_t n_classes; /* names given, 0: none */
@@ -87,6 +99,7 @@ struct recipe {
     size_t n_bounds;
     size_t start_samples;
     double prune_below; /* share of the training rows; 0: no pruning */
+    bool drop_decoders[MODEL_MAX_LAYERS];
     struct recipe_phase phases[RECIPE_MAX_PHASES];
     size_t n_phases;
 };
@@ -102,7 +115,8 @@ void recipe_free(struct recipe *r);
 enum err_code recipe_set_policies(const struct recipe *r, struct params *params,
                                   struct err *e) ERR_CHECKED;
 
-/* trained[i] (params->n): whether the phase changes row i. */
+/* trained[i] (params->n): whether the phase changes row i: those whose names
+ * begin so, of what it runs. */
 void recipe_pick_trained(const struct recipe_phase *phase,
                          const struct params *params, bool *trained);
 

@@ -1,6 +1,8 @@
 /* Reading a recipe's phases. */
 #include "lib/train/recipe_phase.h"
 
+#include "lib/train/recipe_scope.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -129,7 +131,7 @@ static enum err_code read_target(struct recipe_phase *p, const struct json *j,
         return e->code;
     for (size_t i = 0; i < m->n_layers; i++) {
         const struct layer *l = &m->layers[i];
-        if (!l->dec.kind || !l->encoder.kind->backward)
+        if (!l->dec.kind || !l->encoder.kind->backward || p->weights.silent[i])
             continue;
         enum solver_method before = p->weights.target.method;
         if (solver_configure(&p->weights.target, j, where, l->op,
@@ -198,47 +200,11 @@ static enum err_code read_schedule(struct recipe_phase *p, const struct json *j,
     return ERR_OK;
 }
 
-bool recipe_begins(const char *name, const char *beginning)
-{
-    size_t n = strlen(beginning);
-    return strncmp(name, beginning, n) == 0 && (!name[n] || name[n] == '.');
-}
-
-static enum err_code read_train(struct recipe_phase *p, const struct json *j,
-                                const struct params *params, const char *where,
-                                struct err *e)
-{
-    size_t n = json_count(j);
-    if (!j)
-        return ERR_OK;
-    if (!json_is_array(j) || n < 1 || n > RECIPE_MAX_NAMES)
-        return err_set(e, ERR_INVALID,
-                       "%s.train: must be an array of 1 to %d beginnings of "
-                       "parameters' names",
-                       where, RECIPE_MAX_NAMES);
-    for (size_t i = 0; i < n; i++) {
-        const struct json *name = json_at(j, i);
-        size_t found = 0;
-        if (!json_is_text(name))
-            return err_set(e, ERR_INVALID, "%s.train[%zu]: must be a text",
-                           where, i);
-        p->train[i] = json_text(name);
-        while (found < params->n &&
-               !recipe_begins(params->list[found].name, p->train[i]))
-            found++;
-        if (found == params->n)
-            return err_set(e, ERR_INVALID,
-                           "%s.train[%zu]: no parameter's name begins with "
-                           "\"%s\"",
-                           where, i, p->train[i]);
-    }
-    return ERR_OK;
-}
-
 /* What early stopping may ask for depends on what there is to measure. */
 static enum err_code read_stopping(struct recipe_phase *p,
                                    const struct recipe *r, const struct json *j,
-                                   const char *where, struct err *e)
+                                   const struct model *m, const char *where,
+                                   struct err *e)
 {
     static const char *const measures[] = {"loss", "error", NULL};
     int measure = p->measure == RECIPE_ERROR;
@@ -254,6 +220,23 @@ static enum err_code read_stopping(struct recipe_phase *p,
         return err_set(e, ERR_INVALID,
                        "%s.measure: \"error\" needs a model with a classifier",
                        where);
+    if (p->measure == RECIPE_ERROR && p->reach <= m->n_layers)
+        return err_set(
+            e, ERR_INVALID,
+            "%s.measure: \"error\" needs the top layer, layers[%zu], "
+            "which this phase does not run",
+            where, m->n_layers - 1);
+    return ERR_OK;
+}
+
+static enum err_code read_rows(struct recipe_phase *p, const struct json *j,
+                               const char *where, struct err *e)
+{
+    static const char *const choices[] = {"all", "labelled", NULL};
+    int rows = 0;
+    if (read_choice(j, where, "rows", choices, &rows, e))
+        return e->code;
+    p->rows = rows == 1 ? ROWS_LABELLED : ROWS_ALL;
     return ERR_OK;
 }
 
@@ -262,8 +245,8 @@ static enum err_code read_phase(struct recipe_phase *p, const struct recipe *r,
                                 const char *where, struct err *e)
 {
     static const char *const known[] = {
-        "name",     "epochs", "weights",  "target",  "optimiser",
-        "schedule", "train",  "patience", "measure", NULL};
+        "name",      "epochs",   "rows",  "layers",   "weights", "target",
+        "optimiser", "schedule", "train", "patience", "measure", NULL};
     const struct json *weights = NULL, *target = NULL, *optimiser = NULL,
                       *schedule = NULL;
     char inside[64];
@@ -273,6 +256,7 @@ static enum err_code read_phase(struct recipe_phase *p, const struct recipe *r,
     if (json_only(j, where, known, e) ||
         json_get_text(j, where, "name", &p->name, e) ||
         json_get_size(j, where, "epochs", 1, MAX_EPOCHS, &p->epochs, e) ||
+        read_rows(p, j, where, e) ||
         recipe_get_object(j, where, "weights", &weights, e) ||
         recipe_get_object(j, where, "target", &target, e) ||
         recipe_get_object(j, where, "optimiser", &optimiser, e) ||
@@ -284,7 +268,8 @@ static enum err_code read_phase(struct recipe_phase *p, const struct recipe *r,
                        : !weights     ? "weights"
                                       : "optimiser");
     snprintf(inside, sizeof inside, "%s.weights", where);
-    if (read_weights(p, r, weights, m, inside, e))
+    if (read_weights(p, r, weights, m, inside, e) ||
+        recipe_read_scope(p, j, m, where, e))
         return e->code;
     snprintf(inside, sizeof inside, "%s.target", where);
     if (read_target(p, target, m, inside, e))
@@ -295,9 +280,7 @@ static enum err_code read_phase(struct recipe_phase *p, const struct recipe *r,
     snprintf(inside, sizeof inside, "%s.schedule", where);
     if (schedule && read_schedule(p, schedule, inside, e))
         return e->code;
-    if (read_train(p, json_get(j, "train"), &m->params, where, e))
-        return e->code;
-    return read_stopping(p, r, j, where, e);
+    return read_stopping(p, r, j, m, where, e);
 }
 
 enum err_code recipe_read_phases(struct recipe *r, const struct json *j,
@@ -315,5 +298,5 @@ enum err_code recipe_read_phases(struct recipe *r, const struct json *j,
                        where, e))
             return e->code;
     }
-    return ERR_OK;
+    return recipe_check_scopes(r, j, m, e);
 }

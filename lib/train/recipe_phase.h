@@ -17,7 +17,4 @@ enum err_code recipe_get_object(const struct json *j, const char *where,
                                 const char *key, const struct json **out,
                                 struct err *e) ERR_CHECKED;
 
-/* Whether the name begins so, up to its end or a dot. */
-bool recipe_begins(const char *name, const char *beginning);
-
 #endif

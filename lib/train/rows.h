@@ -1,5 +1,6 @@
 /* Rows: which rows of the data set are for validation, which for training,
- * and in which order and batches an epoch takes them.
+ * which of these show their label, and in which order and batches an epoch
+ * takes them.
  *
  * All of it depends on the seed and the epoch's number alone, never on what
  * was done before.
@@ -11,21 +12,30 @@
 #include "lib/train/recipe.h"
 
 struct rows {
+    const struct recipe *recipe;
     uint32_t *all; /* every row, shuffled: validation first; owned */
     const uint32_t *validation, *training; /* within all */
     size_t n_validation, n_training;
-    uint32_t *order; /* (n_training) of the epoch under way; owned */
-    size_t n_batches;
+    uint32_t *labelled; /* those of training that have a label; owned */
+    size_t n_labelled;
+    int32_t *labels; /* of every row, where the recipe hides some; else NULL */
+    uint32_t *order; /* (n_order) of the epoch under way; owned */
+    size_t n_order, n_batches;
 };
 
-/* ERR_SHAPE if validation leaves nothing to train on. */
+/* Where the recipe leaves some training rows their label, those are as many of
+ * each class as can be. ERR_SHAPE if validation leaves nothing to train on, or
+ * fewer rows than that have a label. */
 enum err_code rows_init(struct rows *r, const struct recipe *recipe,
                         const struct dataset *d, uint64_t seed, struct err *e)
     ERR_CHECKED;
 /* Accepts zeroed rows. */
 void rows_fini(struct rows *r);
 
-/* Shuffles the training rows into `order` for an epoch of a phase. */
+/* How many rows an epoch of the phase goes over. */
+size_t rows_count(const struct rows *r, size_t phase);
+
+/* Shuffles those rows into `order` for an epoch of the phase. */
 void rows_order(struct rows *r, uint64_t seed, size_t phase, size_t epoch);
 
 /* The rows of a batch of the epoch, *n of them. Sizes differ by at most one:

@@ -32,6 +32,9 @@ static enum err_code check_labels(const struct model *m, const struct recipe *r,
                            "phases[%zu] learns classes, but the data has no "
                            "labels",
                            i);
+        if (p->rows == ROWS_LABELLED && rows->n_labelled == 0)
+            return err_set(e, ERR_SHAPE,
+                           "phases[%zu].rows: no training row has a label", i);
         if (p->measure == RECIPE_ERROR && rows->n_validation > 0 && !validation)
             return err_set(e, ERR_SHAPE,
                            "phases[%zu] measures the error, but no validation "
@@ -81,12 +84,28 @@ struct model *setup_model(const struct recipe *r, const struct dataset *d,
     return m;
 }
 
+/* As many layers as some phase before this one runs. */
+static size_t layers_before(const struct model *m, const struct recipe *r,
+                            size_t phase)
+{
+    size_t most = 0;
+    for (size_t i = 0; i < phase; i++) {
+        size_t n = r->phases[i].reach;
+        most = n > most ? n : most;
+    }
+    return most > m->n_layers ? m->n_layers : most;
+}
+
 enum err_code setup_start(struct model *m, const struct recipe *r,
                           const struct dataset *d, const struct rows *rows,
-                          uint64_t seed, struct err *e)
+                          uint64_t seed, size_t phase, struct err *e)
 {
+    size_t from = layers_before(m, r, phase);
+    size_t to = layers_before(m, r, phase + 1);
     size_t n = r->start_samples, numbers;
     float *samples = NULL;
+    if (from == to)
+        return ERR_OK;
     struct rng rng = rng_make(seed, "samples", 0);
     n = n < rows->n_training ? n : rows->n_training;
     if (mem_mul(n, model_inputs(m), &numbers))
@@ -99,7 +118,7 @@ enum err_code setup_start(struct model *m, const struct recipe *r,
         index[i] = rows->training[rng_below(&rng, rows->n_training)];
     if (!code) {
         dataset_rows(d, index, n, m->low, m->high, samples);
-        code = model_start(m, seed, samples, n, e);
+        code = model_start_layers(m, from, to, seed, samples, n, e);
     }
     mem_free(index);
     mem_free(samples);

@@ -12,9 +12,11 @@
 struct model *setup_model(const struct recipe *r, const struct dataset *d,
                           const struct rows *rows, struct err *e);
 
-/* Starting values, which may lean on some training rows. */
+/* Starting values for the layers that the phase is the first to run, which may
+ * lean on what the layers below make of some training rows. */
 enum err_code setup_start(struct model *m, const struct recipe *r,
                           const struct dataset *d, const struct rows *rows,
-                          uint64_t seed, struct err *e) ERR_CHECKED;
+                          uint64_t seed, size_t phase, struct err *e)
+    ERR_CHECKED;
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "lib/base/mem.h"
 #include "lib/math/kernels.h"
+#include "lib/model/strip.h"
 #include "lib/train/checkpoint.h"
 #include "lib/train/pruning.h"
 #include "lib/train/rows.h"
@@ -19,7 +20,7 @@
 
 struct trainer {
     const struct recipe *recipe;
-    const struct dataset *data;
+    struct dataset data; /* the caller's, with the labels that may be seen */
     const struct train_options *options;
     struct model *model;
     struct team *team;
@@ -55,7 +56,7 @@ static size_t params_bytes(const struct trainer *t)
 static struct checkpoint snapshot(const struct trainer *t)
 {
     return (struct checkpoint){.recipe = t->recipe->hash,
-                               .data = t->data->hash,
+                               .data = t->data.hash,
                                .seed = t->options->seed,
                                .threads = t->options->threads,
                                .phase = t->phase,
@@ -138,16 +139,17 @@ static bool report(struct trainer *t, bool epoch_done)
 {
     const struct recipe *r = t->recipe;
     struct train_progress *p = &t->progress;
-    size_t epochs = phase_of(t)->epochs - t->epoch;
+    size_t rows = rows_count(&t->rows, t->phase);
+    size_t left = (phase_of(t)->epochs - t->epoch) * rows;
     for (size_t i = t->phase + 1; i < r->n_phases; i++)
-        epochs += r->phases[i].epochs;
+        left += r->phases[i].epochs * rows_count(&t->rows, i);
     p->phase = phase_of(t)->name;
     p->phase_index = t->phase;
     p->n_phases = r->n_phases;
     p->epochs = phase_of(t)->epochs;
     p->measure = phase_of(t)->measure;
-    p->rows = t->rows.n_training;
-    p->rows_left = epochs * t->rows.n_training - (epoch_done ? 0 : p->row);
+    p->rows = rows;
+    p->rows_left = left - (epoch_done ? 0 : p->row);
     p->epoch_done = epoch_done;
     p->elapsed = clock_now() - t->start;
     return !t->options->progress || t->options->progress(t->options->arg, p);
@@ -205,15 +207,17 @@ static enum err_code validate(struct trainer *t, double value[2], struct err *e)
 {
     struct measures *v = &t->progress.validation;
     const struct recipe_phase *phase = phase_of(t);
-    if (measure_model(t->model, t->data, t->rows.validation,
-                      t->rows.n_validation, t->team, v, e))
+    struct model part = loss_model(t->model, &phase->weights);
+    if (measure_model(&part, &t->data, t->rows.validation, t->rows.n_validation,
+                      t->team, v, e))
         return wrap_epoch(t, e);
     value[0] = v->error;
     value[1] = v->loss;
     if (phase->measure == RECIPE_LOSS) {
         value[1] = 0;
-        if (measure_loss(t->model, &phase->weights, t->data, t->rows.validation,
-                         t->rows.n_validation, t->team, &value[0], e))
+        if (measure_loss(t->model, &phase->weights, &t->data,
+                         t->rows.validation, t->rows.n_validation, t->team,
+                         &value[0], e))
             return wrap_epoch(t, e);
     }
     if (!isfinite(value[0]) || !isfinite(value[1])) {
@@ -265,10 +269,16 @@ static bool phase_over(const struct trainer *t)
            (p->patience > 0 && t->stale >= p->patience);
 }
 
+static enum err_code start_layers(struct trainer *t, struct err *e)
+{
+    return setup_start(t->model, t->recipe, &t->data, &t->rows,
+                       t->options->seed, t->phase, e);
+}
+
 static enum err_code run_phases(struct trainer *t, bool resumed, struct err *e)
 {
     for (; t->phase < t->recipe->n_phases; t->phase++) {
-        if (!resumed && begin_phase(t, e))
+        if (!resumed && (begin_phase(t, e) || start_layers(t, e)))
             return e->code;
         resumed = false;
         while (!phase_over(t))
@@ -291,7 +301,7 @@ static struct json *lineage_json(const struct trainer *t)
 {
     struct json *j = json_new_object();
     json_set(j, "recipe", hash_json(t->recipe->hash));
-    json_set(j, "data", hash_json(t->data->hash));
+    json_set(j, "data", hash_json(t->data.hash));
     json_set(j, "seed", json_new_number((double)t->options->seed));
     json_set(j, "threads", json_new_number((double)t->options->threads));
     json_set(j, "program", json_new_text("sparsed " SPARSED_VERSION));
@@ -304,9 +314,25 @@ static enum err_code prune(struct trainer *t, struct json **figures,
 {
     *figures = NULL;
     if (t->recipe->prune_below > 0 &&
-        pruning_run(&t->model, t->recipe, t->data, &t->rows, t->team, figures,
+        pruning_run(&t->model, t->recipe, &t->data, &t->rows, t->team, figures,
                     e))
         return err_wrap(e, "prune");
+    return ERR_OK;
+}
+
+static enum err_code drop_decoders(struct trainer *t, struct err *e)
+{
+    bool any = false;
+    for (size_t i = 0; i < t->model->n_layers; i++)
+        any |= t->recipe->drop_decoders[i];
+    if (!any)
+        return ERR_OK;
+    struct model *stripped =
+        model_drop_decoders(t->model, t->recipe->drop_decoders, e);
+    if (!stripped)
+        return e->code;
+    model_free(t->model);
+    t->model = stripped;
     return ERR_OK;
 }
 
@@ -318,6 +344,10 @@ static enum err_code describe(struct trainer *t, struct err *e)
     struct json *pruned;
     if (prune(t, &pruned, e))
         return e->code;
+    if (drop_decoders(t, e)) {
+        json_free(pruned);
+        return e->code;
+    }
     struct model *m = t->model;
     m->metrics = json_new_object();
     m->lineage = lineage_json(t);
@@ -327,7 +357,7 @@ static enum err_code describe(struct trainer *t, struct err *e)
         return err_set(e, ERR_NO_MEMORY, "metrics");
     if (t->rows.n_validation == 0)
         return ERR_OK;
-    if (measure_model(m, t->data, t->rows.validation, t->rows.n_validation,
+    if (measure_model(m, &t->data, t->rows.validation, t->rows.n_validation,
                       t->team, &v, e))
         return e->code;
     json_set(m->metrics, "validation", measures_json(&v));
@@ -336,9 +366,11 @@ static enum err_code describe(struct trainer *t, struct err *e)
 
 static enum err_code prepare(struct trainer *t, struct err *e)
 {
-    if (rows_init(&t->rows, t->recipe, t->data, t->options->seed, e))
+    if (rows_init(&t->rows, t->recipe, &t->data, t->options->seed, e))
         return e->code;
-    t->model = setup_model(t->recipe, t->data, &t->rows, e);
+    if (t->rows.labels)
+        t->data.labels = t->rows.labels;
+    t->model = setup_model(t->recipe, &t->data, &t->rows, e);
     if (!t->model)
         return e->code;
     t->team = team_new(t->options->threads);
@@ -350,7 +382,7 @@ static enum err_code prepare(struct trainer *t, struct err *e)
         if (!t->best_params)
             return err_set(e, ERR_NO_MEMORY, "best parameters");
     }
-    t->stepper = stepper_new(t->model, t->data, t->team, t->recipe->batch, e);
+    t->stepper = stepper_new(t->model, &t->data, t->team, t->recipe->batch, e);
     return t->stepper ? ERR_OK : e->code;
 }
 
@@ -358,9 +390,6 @@ static enum err_code run(struct trainer *t, struct err *e)
 {
     bool resumed = false;
     if (prepare(t, e) || resume(t, &resumed, e))
-        return e->code;
-    if (!resumed && setup_start(t->model, t->recipe, t->data, &t->rows,
-                                t->options->seed, e))
         return e->code;
     if (run_phases(t, resumed, e))
         return e->code;
@@ -371,7 +400,7 @@ struct model *train_run(const struct recipe *recipe, const struct dataset *data,
                         const struct train_options *options, struct err *e)
 {
     struct trainer t = {.recipe = recipe,
-                        .data = data,
+                        .data = *data,
                         .options = options,
                         .start = clock_now()};
     enum err_code code = run(&t, e);

@@ -24,6 +24,8 @@ def descent(units, structure):
     return models.coding(units, structure, method="descent")
 
 
+NOISY = {"kind": "gaussian", "lambda": 0.1}
+
 CONFIGS = {
     "blocks": models.compose((5, 4), models.coding(12, groups(blocks=3)),
                              classifier="pooled"),
@@ -53,6 +55,9 @@ CONFIGS = {
         pattern="ring", near=1, far=3))),
     "inhibits-grid": models.compose((5, 4), descent(12, lateral(
         pattern="grid", height=3, width=4, near=1, far=2))),
+    "noisy": models.compose((5, 4), models.dense(
+        12, up="pooled"), models.dense(
+            7, "feedforward", "identity", gain=True, structure=NOISY)),
 }
 
 
@@ -101,7 +106,8 @@ def test_codes(t):
         assert array.dtype == "<f4"
         close("%s: npy" % one, array, z)
         assert z.any(), "%s: nothing is on" % one
-        assert (z == 0).any(), "%s: everything is on" % one
+        sparse = one.config["layers"][layer]["structure"]["kind"] != "gaussian"
+        assert (z == 0).any() == sparse, "%s: units on and off" % one
 
 
 def test_alone(t):
@@ -111,6 +117,18 @@ def test_alone(t):
         for b in range(ROWS):
             close("%s: row %d" % (one, b), one.code(layer, one.x[b:b + 1])[0],
                   z[b])
+
+
+def test_noisy(t):
+    """A noisy code is served without its noise: it is the mean"""
+    one = next(one for one in served(t) if one.name == "noisy")
+    E, b, gain = (one.tensors["layers.1.encoder." + name].astype(float)
+                  for name in ("weight", "bias", "gain"))
+    below = np.abs(one.code(0))
+    both = gain * (below @ E.T - b)
+    assert both.shape == (ROWS, 14)
+    close("means", one.code(1), both[:, :7])
+    assert (np.abs(both[:, 7:]) > 1e-3).all(), "no noise to leave out"
 
 
 def test_pools(t):

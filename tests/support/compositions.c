@@ -15,8 +15,8 @@ static const struct {
     const char *name, *settings;
 } settings[] = {
     {"dense", ",\"units\":8"},
-    {"conv2d", ",\"maps\":3,\"kernel\":2,\"padding\":1"},
     {"local2d", ",\"kernel\":2,\"padding\":1,\"period\":[2,3]"},
+    {"conv2d", ",\"maps\":3,\"kernel\":2,\"padding\":1"},
     {"recurrent", ",\"steps\":3"},
     {"iterative", ",\"steps\":1000,\"tolerance\":1e-6"},
     {"l1", ",\"lambda\":0.05"},
@@ -26,6 +26,7 @@ static const struct {
              "\"weights\":[1,1,0.5,1,2,1,1,1.5]"},
     {"lateral", ",\"lambda\":0.05,\"strength\":0.3,\"pattern\":\"ring\","
                 "\"near\":1,\"far\":3,\"learned\":true,\"bound\":1"},
+    {"gaussian", ",\"lambda\":0.05"},
 };
 
 static const char *settings_of(const char *name)
@@ -52,21 +53,33 @@ static bool takes(const struct encoder_kind *encoder, const char *setting)
     return false;
 }
 
+/* The nonlinearities that suit the structure, into list; how many. */
+static size_t suitable(const struct nonlinearity *list[8],
+                       const struct structure_kind *structure)
+{
+    size_t n = 0;
+    for (size_t i = 0; nonlinearities[i]; i++)
+        if (structure->heads == 1 || nonlinearities[i]->onto)
+            list[n++] = nonlinearities[i];
+    return n;
+}
+
 /* What the i-th composition of these kinds is; false past the last. */
 static bool vary(size_t i, struct choice *c, bool all)
 {
-    size_t n_f = 0, n_gain = takes(c->encoder, "gain") ? 2 : 1, variant = i / 4;
+    const struct nonlinearity *list[8];
+    size_t n_f = suitable(list, c->structure), variant = i / 4;
+    size_t n_gain = takes(c->encoder, "gain") ? 2 : 1;
     bool has_f = takes(c->encoder, "nonlinearity");
-    while (nonlinearities[n_f])
-        n_f++;
     c->pooled = (i & 1) != 0;
     c->stacked = (i & 2) != 0;
     if (!all) {
-        c->f = has_f ? nonlinearities[i % n_f] : NULL;
+        /* Not in step with the rest, where there are but two. */
+        c->f = has_f ? list[(i ^ i / 2) % n_f] : NULL;
         c->gain = n_gain == 2 && c->stacked;
         return variant < 1;
     }
-    c->f = has_f ? nonlinearities[variant / n_gain % n_f] : NULL;
+    c->f = has_f ? list[variant / n_gain % n_f] : NULL;
     c->gain = variant % n_gain == 1;
     return variant < (has_f ? n_f : 1) * n_gain;
 }

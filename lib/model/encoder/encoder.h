@@ -83,7 +83,8 @@ struct encoder {
     size_t steps;       /* as trained; 1 where there is one */
     struct param *bias; /* b (cell, heads) */
     struct param *gain; /* the same, or NULL */
-    void *own;          /* kind's own, freed by fini */
+    float start_gain;
+    void *own; /* kind's own, freed by fini */
 };
 
 #endif

@@ -26,6 +26,21 @@ static struct param *declare_vector(struct layer *l, const char *what,
     return params_add(params, name, 1, (size_t[]){space_size(&cell)}, &axis, e);
 }
 
+static enum err_code read_gain(struct layer *l, const struct json *encoder,
+                               const char *where, bool *gain, struct err *e)
+{
+    double start = 1;
+    if (json_is_number(json_get(encoder, "gain"))) {
+        *gain = true;
+        if (json_get_number(encoder, where, "gain", 1e-6, 1e6, &start, e))
+            return e->code;
+    } else if (json_get_bool(encoder, where, "gain", gain, e)) {
+        return e->code;
+    }
+    l->encoder.start_gain = (float)start;
+    return ERR_OK;
+}
+
 enum err_code units_configure(struct layer *l, const struct json *encoder,
                               const char *where, struct params *params,
                               struct err *e)
@@ -33,7 +48,7 @@ enum err_code units_configure(struct layer *l, const struct json *encoder,
     const char *name = nonlinearities[0]->name;
     bool gain = false;
     if (json_get_text(encoder, where, "nonlinearity", &name, e) ||
-        json_get_bool(encoder, where, "gain", &gain, e))
+        read_gain(l, encoder, where, &gain, e))
         return e->code;
     l->encoder.f = nonlinearity_find(name);
     if (!l->encoder.f)
@@ -57,7 +72,7 @@ void units_start(struct layer *l)
     for (size_t i = 0; i < l->encoder.bias->count; i++) {
         l->encoder.bias->value[i] = start_bias;
         if (l->encoder.gain)
-            l->encoder.gain->value[i] = 1.0f;
+            l->encoder.gain->value[i] = l->encoder.start_gain;
     }
 }
 

@@ -7,12 +7,13 @@
 
 #include "lib/model/layer.h"
 
-/* Reads "nonlinearity" and "gain" (bool), declares bias and gain. */
+/* Reads "nonlinearity" and "gain" (true, or the number over 0 that it starts
+ * at; true: 1), declares bias and gain. */
 enum err_code units_configure(struct layer *l, const struct json *encoder,
                               const char *where, struct params *params,
                               struct err *e) ERR_CHECKED;
 
-/* Small positive biases, gains of 1. */
+/* Small positive biases, gains as the settings say. */
 void units_start(struct layer *l);
 
 /* z (B,n) = gain * f(a, b); h (B,n), if there is a gain, keeps f(a, b).

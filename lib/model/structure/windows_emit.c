@@ -40,8 +40,7 @@ static bool as_convolution(struct convolution *c, const struct windows *w)
                               .kernel_width = columns->size + padding,
                               .stride = rows->windows > 1 ? rows->stride
                                                           : columns->stride,
-                              .padding_y = padding,
-                              .padding_x = padding,
+                              .padding = padding,
                               .rows = rows->windows,
                               .columns = columns->windows};
     return rows->windows == 1 || columns->windows == 1 ||
@@ -64,7 +63,7 @@ static int emit_kernel(const struct windows *w, const struct convolution *c,
             float weight = map_weight(&w->maps, k, m);
             for (size_t i = 0; i < rows->size; i++)
                 for (size_t j = 0; j < columns->size; j++)
-                    out[(i + c->padding_y) * across + j + c->padding_x] =
+                    out[(i + c->padding) * across + j + c->padding] =
                         weight * rows->weights[i] * columns->weights[j];
         }
     return g->constant(

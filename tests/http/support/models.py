@@ -50,15 +50,17 @@ def tensors(config, classes, rng, recurrent):
         out["preprocess.unwhiten"] = turn.T / spread @ turn
     for i, layer in enumerate(config["layers"]):
         n = layer["units"]
+        heads = 2 if layer["structure"]["kind"] == "gaussian" else 1
         own = {}
         if layer["encoder"]["kind"] != "iterative":
-            own = {"encoder.weight": rng.normal(0, 1, (n, m)) / np.sqrt(m) * 2,
-                   "encoder.bias": rng.uniform(0, 0.2, n)}
+            own = {"encoder.weight": rng.normal(
+                0, 1, (heads * n, m)) / np.sqrt(m) * 2,
+                   "encoder.bias": rng.uniform(0, 0.2, heads * n)}
         if layer["encoder"]["kind"] == "recurrent":
             own["encoder.recurrent"] = rng.normal(
                 0, recurrent, (n, n)) / np.sqrt(n)
         if layer["encoder"].get("gain"):
-            own["encoder.gain"] = rng.uniform(0.5, 1.5, n)
+            own["encoder.gain"] = rng.uniform(0.5, 1.5, heads * n)
         if layer["decoder"]:
             own["decoder.weight"] = rng.normal(0, 1, (m, n)) / np.sqrt(n)
         own.update(("structure." + k, v) for k, v in

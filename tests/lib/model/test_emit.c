@@ -175,6 +175,21 @@ static int convolve(struct graph *g, int a, int w, const struct convolution *c,
     return l->n - 1;
 }
 
+static int first(struct graph *g, int a, size_t n)
+{
+    struct listener *l = (struct listener *)g;
+    if (a == GRAPH_NONE)
+        return GRAPH_NONE;
+    const struct value *x = &l->values[a];
+    ck_assert_uint_le(n, x->columns);
+    struct value *out = value_new(l, x->rows, n);
+    if (!out)
+        return GRAPH_NONE;
+    for (size_t i = 0; i < x->rows * n; i++)
+        out->x[i] = x->x[i / n * x->columns + i % n];
+    return l->n - 1;
+}
+
 static float rows[ROWS * COMPOSITION_INPUTS];
 static struct listener listener;
 static struct err e;
@@ -184,6 +199,7 @@ static void setup(void)
     listener = (struct listener){.graph = {.constant = constant,
                                            .apply = apply,
                                            .convolve = convolve,
+                                           .first = first,
                                            .memory = &listener.memory},
                                  .most = MOST_VALUES};
     arena_init(&listener.memory, SIZE_MAX);

@@ -268,7 +268,7 @@ START_TEST(atoms_are_kept_within_norm_1)
     struct param *w = m->layers[0].dec.weight;
     for (size_t i = 0; i < w->count; i++)
         w->value[i] = i < 9 ? 0.1f : 2;
-    params_project(&m->params);
+    w->project(w);
     near((double)w->value[0], 0.1, 1e-6);
     for (size_t k = 1; k < w->dims[0]; k++)
         near(dot(w->value + 9 * k, w->value + 9 * k, 9), 1, 1e-5);

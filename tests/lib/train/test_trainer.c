@@ -36,6 +36,23 @@
 
 static const char two_phases[] = HEAD FIRST "," JOINT "]}";
 
+/* A noisy code on a plain one, with the same phases. */
+#define NOISY                                                                  \
+    "{\"seed\":3,\"validation\":50,\"batch\":16,"                              \
+    "\"model\":{\"input\":{\"shape\":[12]},\"layers\":[{"                      \
+    "\"operator\":\"dense\",\"units\":10,"                                     \
+    "\"encoder\":{\"kind\":\"feedforward\"},"                                  \
+    "\"structure\":{\"kind\":\"l1\"}},{"                                       \
+    "\"operator\":\"dense\",\"units\":6,"                                      \
+    "\"encoder\":{\"kind\":\"feedforward\",\"nonlinearity\":\"identity\"},"    \
+    "\"structure\":{\"kind\":\"gaussian\",\"lambda\":0.01}}],"                 \
+    "\"classifier\":{\"input\":\"code\"}},"                                    \
+    "\"phases\":["
+
+static const char noisy[] = NOISY FIRST "," JOINT "]}";
+static const char *const recipes[] = {two_phases, noisy};
+enum { RECIPES = sizeof recipes / sizeof recipes[0] };
+
 static struct err e;
 
 /* What a run told, and when it is to be stopped. */
@@ -210,8 +227,8 @@ START_TEST(the_same_seed_and_threads_give_the_same_bytes)
 {
     char *folder = tmp_folder();
     for (size_t threads = 1; threads <= 3; threads++) {
-        struct model *a = must_train(two_phases, threads);
-        struct model *b = must_train(two_phases, threads);
+        struct model *a = must_train(recipes[_i], threads);
+        struct model *b = must_train(recipes[_i], threads);
         ck_assert(same_file(a, b, folder));
         model_free(a);
         model_free(b);
@@ -231,6 +248,22 @@ START_TEST(more_threads_than_rows_of_a_batch_work)
 }
 END_TEST
 
+/* Nothing but noise leads from the reconstruction to the variances. */
+START_TEST(noisy_codes_are_drawn_in_training)
+{
+    static const char drawn[] =
+        NOISY "{\"epochs\":1,\"weights\":{\"reconstruction\":1},"
+              "\"optimiser\":{\"rate\":0.01}}]}";
+    struct model *m = must_train(drawn, 2);
+    const struct param *p = params_find(&m->params, "layers.1.encoder.weight");
+    size_t moved = 0;
+    for (size_t k = p->count / 2; k < p->count; k++)
+        moved += p->value[k] != 0.0f;
+    ck_assert_uint_gt(moved, p->count / 4);
+    model_free(m);
+}
+END_TEST
+
 /* Every place where a run can be stopped: within epochs, after each one,
  * between the phases, after the last. */
 START_TEST(a_stopped_run_ends_in_the_same_bytes)
@@ -238,16 +271,16 @@ START_TEST(a_stopped_run_ends_in_the_same_bytes)
     enum { CALLS = 7 * (16 + 1) }; /* epochs of 16 batches and their end */
     char *folder = tmp_folder();
     const char *checkpoint = tmp_path(folder, "c");
-    struct model *whole = must_train(two_phases, 2);
+    struct model *whole = must_train(recipes[_i], 2);
     for (size_t stop = 1; stop <= CALLS; stop += stop % 17 == 0 ? 1 : 8) {
         struct watch w = {.stop_at = stop};
         struct dataset *d = blobs(300, 1);
         remove(checkpoint);
-        struct model *m = train(two_phases, d, checkpoint, false, 2, &w);
+        struct model *m = train(recipes[_i], d, checkpoint, false, 2, &w);
         ck_assert_ptr_null(m);
         ck_assert_int_eq(e.code, ERR_CONFLICT);
         w.stop_at = 0;
-        m = train(two_phases, d, checkpoint, true, 2, &w);
+        m = train(recipes[_i], d, checkpoint, true, 2, &w);
         ck_assert_msg(m != NULL, "%s", e.msg);
         ck_assert_msg(same_file(whole, m, folder), "stopped at %zu", stop);
         ck_assert_uint_eq(w.epochs, 7);
@@ -262,11 +295,11 @@ START_TEST(a_run_stopped_after_every_epoch_ends_in_the_same_bytes)
 {
     char *folder = tmp_folder();
     const char *checkpoint = tmp_path(folder, "c");
-    struct model *whole = must_train(two_phases, 2), *m = NULL;
+    struct model *whole = must_train(recipes[_i], 2), *m = NULL;
     size_t runs = 0;
     while (!m) {
         struct watch w = {.stop_at = 17};
-        m = train(two_phases, blobs(300, 1), checkpoint, runs++ > 0, 2, &w);
+        m = train(recipes[_i], blobs(300, 1), checkpoint, runs++ > 0, 2, &w);
         ck_assert_msg(m || e.code == ERR_CONFLICT, "%s", e.msg);
         ck_assert_uint_le(runs, 8);
     }
@@ -428,11 +461,14 @@ Suite *suite_trainer(void)
     tcase_add_test(learning, frozen_parameters_stay_to_the_bit);
     tcase_add_test(learning, the_best_epoch_is_kept_and_patience_ends_a_phase);
     tcase_add_test(learning, without_validation_rows_the_last_epoch_counts);
-    tcase_add_test(same, the_same_seed_and_threads_give_the_same_bytes);
+    tcase_add_test(same, noisy_codes_are_drawn_in_training);
+    tcase_add_loop_test(same, the_same_seed_and_threads_give_the_same_bytes, 0,
+                        RECIPES);
     tcase_add_test(same, more_threads_than_rows_of_a_batch_work);
-    tcase_add_test(same, a_stopped_run_ends_in_the_same_bytes);
-    tcase_add_test(same,
-                   a_run_stopped_after_every_epoch_ends_in_the_same_bytes);
+    tcase_add_loop_test(same, a_stopped_run_ends_in_the_same_bytes, 0, RECIPES);
+    tcase_add_loop_test(same,
+                        a_run_stopped_after_every_epoch_ends_in_the_same_bytes,
+                        0, RECIPES);
     tcase_add_test(same, a_stop_within_patience_is_counted_on);
     tcase_add_test(refusing, every_allocation_may_fail);
     tcase_add_test(refusing, a_checkpoint_of_another_run_is_refused);
