@@ -127,12 +127,20 @@ float vec_largest(const float *x, size_t n)
     return most[0];
 }
 
+KERNEL_CLONES
 bool vec_finite(const float *x, size_t n)
 {
     /* x - x is 0 for every finite x and NaN for the rest. */
-    float sum = 0;
-    for (size_t i = 0; i < n; i++)
+    enum { SIDE = 16 };
+    float sums[SIDE] = {0}, sum = 0;
+    size_t i = 0;
+    for (; i + SIDE <= n; i += SIDE)
+        for (size_t j = 0; j < SIDE; j++)
+            sums[j] += x[i + j] - x[i + j];
+    for (; i < n; i++)
         sum += x[i] - x[i];
+    for (size_t j = 0; j < SIDE; j++)
+        sum += sums[j];
     return sum == 0.0f;
 }
 
