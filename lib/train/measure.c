@@ -105,6 +105,13 @@ static enum err_code measure_drawing(const struct work *w, struct member *mb,
     return ERR_OK;
 }
 
+KERNEL_CLONES
+static void count_on(size_t *restrict on, const float *restrict z, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        on[i] += z[i] != 0.0f;
+}
+
 static enum err_code encode_chunk(const struct work *w, struct member *mb,
                                   size_t B, struct pass *p)
 {
@@ -116,8 +123,7 @@ static enum err_code encode_chunk(const struct work *w, struct member *mb,
         size_t n = layer_units(&w->m->layers[k]);
         const float *z = p->layers[k].z;
         for (size_t b = 0; b < B; b++)
-            for (size_t i = 0; i < n; i++)
-                on[i] += z[b * n + i] != 0.0f;
+            count_on(on, z + b * n, n);
         on += n;
     }
     return ERR_OK;
