@@ -10,7 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Settings that a value needs; the others have defaults. */
+/* Settings that a value needs; the others have defaults. A structure that
+ * stands there several times is met with each. */
 static const struct {
     const char *name, *settings;
 } settings[] = {
@@ -22,6 +23,9 @@ static const struct {
     {"l1", ",\"lambda\":0.05"},
     {"groups", ",\"lambda\":0.05,\"lists\":[[0,1,2],[2,3,4],[6,4,1]],"
                "\"weights\":[[1,2,0.5],[1,1,1],[0.7,0.2,1]]"},
+    {"groups", ",\"lambda\":0.05,\"window\":{\"maps\":3,\"maps_stride\":2}"},
+    {"groups", ",\"lambda\":0.05,\"window\":{\"size\":2,\"sigma\":1}"},
+    {"groups", ",\"lambda\":0.05,\"window\":{\"size\":2,\"stride\":2}"},
     {"tree", ",\"lambda\":0.05,\"parents\":[-1,0,0,1,1,-1,5,3],"
              "\"weights\":[1,1,0.5,1,2,1,1,1.5]"},
     {"lateral", ",\"lambda\":0.05,\"strength\":0.3,\"pattern\":\"ring\","
@@ -29,18 +33,23 @@ static const struct {
     {"gaussian", ",\"lambda\":0.05"},
 };
 
-static const char *settings_of(const char *name)
+enum { SETTINGS = sizeof settings / sizeof settings[0] };
+
+/* The n-th of its settings; NULL past the last. */
+static const char *settings_of(const char *name, size_t n)
 {
-    for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++)
-        if (strcmp(settings[i].name, name) == 0)
+    size_t seen = 0;
+    for (size_t i = 0; i < SETTINGS; i++)
+        if (strcmp(settings[i].name, name) == 0 && seen++ == n)
             return settings[i].settings;
-    return "";
+    return seen == 0 && n == 0 ? "" : NULL;
 }
 
 struct choice {
     const struct operator_kind *op;
     const struct encoder_kind *encoder;
     const struct structure_kind *structure;
+    const char *settings;         /* of the structure */
     const struct nonlinearity *f; /* NULL: the encoder has none */
     bool gain, pooled, stacked;
 };
@@ -95,9 +104,9 @@ static const char *write(const struct choice *c)
     snprintf(layer, sizeof layer,
              "{\"operator\":\"%s\"%s,\"encoder\":{\"kind\":\"%s\"%s%s},"
              "\"structure\":{\"kind\":\"%s\"%s},\"up\":\"%s\"}",
-             c->op->name, settings_of(c->op->name), c->encoder->name,
-             settings_of(c->encoder->name), net, c->structure->name,
-             settings_of(c->structure->name), c->pooled ? "pooled" : "code");
+             c->op->name, settings_of(c->op->name, 0), c->encoder->name,
+             settings_of(c->encoder->name, 0), net, c->structure->name,
+             c->settings, c->pooled ? "pooled" : "code");
     snprintf(text, sizeof text,
              "{\"input\":{\"shape\":[2,3],\"range\":[0,1]},"
              "\"preprocess\":[{\"op\":\"unit_norm\"}],"
@@ -107,22 +116,49 @@ static const char *write(const struct choice *c)
     return text;
 }
 
+/* What the axes may refuse of the first layer. */
+static bool compatible(const struct choice *c, const struct json *config)
+{
+    struct err e;
+    const struct json *layer = json_first(json_get(config, "layers"));
+    const struct structure_kind *structure = c->structure;
+    if (structure->variant)
+        structure = structure->variant(json_get(layer, "structure"));
+    return !axes_compatible(c->op, c->encoder, structure, true, &e);
+}
+
 /* Whether the layer takes them together: it refuses structures that name single
- * units where units share their weights. Other refusals are faults, which the
- * test that makes the model shows. */
+ * units where units share their weights, and windows over space where the code
+ * is no picture. Other refusals are faults, which the test that makes the model
+ * shows. */
 static bool allowed(struct choice *c)
 {
     struct err e;
-    if (axes_compatible(c->op, c->encoder, c->structure, true, &e))
-        return false;
     vary(0, c, false);
     const char *text = write(c);
     struct json *j = json_parse(text, strlen(text), &e);
-    struct model *m = j ? model_new(j, NULL, COMPOSITION_CLASSES, &e) : NULL;
-    bool refused = !m && strstr(e.msg, "names single units");
+    bool go = j && compatible(c, j);
+    struct model *m = go ? model_new(j, NULL, COMPOSITION_CLASSES, &e) : NULL;
+    bool refused = go && !m &&
+                   (strstr(e.msg, "names single units") ||
+                    strstr(e.msg, "do not fit the code"));
     model_free(m);
     json_free(j);
-    return !refused;
+    return go && !refused;
+}
+
+/* The i-th with these kinds that is allowed; false past the last, with *i less
+ * by how many there were. */
+static bool choose_settings(size_t *i, struct choice *out, bool all)
+{
+    const char *name = out->structure->name;
+    for (size_t n = 0; (out->settings = settings_of(name, n)); n++) {
+        bool goes = allowed(out);
+        for (size_t k = 0; goes && vary(k, out, all); k++)
+            if ((*i)-- == 0)
+                return true;
+    }
+    return false;
 }
 
 /* The i-th choice that is allowed; false past the last. */
@@ -134,11 +170,8 @@ static bool choose(size_t i, struct choice *out)
                 *out = (struct choice){.op = operators[o],
                                        .encoder = encoders[n],
                                        .structure = structures[s]};
-                if (!allowed(out))
-                    continue;
-                for (size_t k = 0; vary(k, out, o == 0 && s == 0); k++)
-                    if (i-- == 0)
-                        return true;
+                if (choose_settings(&i, out, o == 0 && s == 0))
+                    return true;
             }
     return false;
 }
