@@ -6,6 +6,7 @@
 
 #include "lib/model/axes.h"
 
+#include <assert.h>
 #include <check.h>
 #include <stdio.h>
 #include <string.h>
@@ -149,49 +150,46 @@ static bool allowed(struct choice *c)
     return go && !refused;
 }
 
-/* The i-th with these kinds that is allowed; false past the last, with *i less
- * by how many there were. */
-static bool choose_settings(size_t *i, struct choice *out, bool all)
+enum { MOST = 1000 };
+static struct choice choices[MOST];
+static size_t n_choices;
+
+/* Those of these kinds, with each of the structure's settings. */
+static void add_choices(struct choice c, bool all)
 {
-    const char *name = out->structure->name;
-    for (size_t n = 0; (out->settings = settings_of(name, n)); n++) {
-        bool goes = allowed(out);
-        for (size_t k = 0; goes && vary(k, out, all); k++)
-            if ((*i)-- == 0)
-                return true;
+    for (size_t n = 0; (c.settings = settings_of(c.structure->name, n)); n++) {
+        bool goes = allowed(&c);
+        for (size_t k = 0; goes && vary(k, &c, all); k++) {
+            assert(n_choices < MOST);
+            choices[n_choices++] = c;
+        }
     }
-    return false;
 }
 
-/* The i-th choice that is allowed; false past the last. */
-static bool choose(size_t i, struct choice *out)
+/* Fills the list once; tests that fork inherit it. */
+static void find_choices(void)
 {
+    if (n_choices > 0)
+        return;
     for (size_t o = 0; operators[o]; o++)
         for (size_t n = 0; encoders[n]; n++)
-            for (size_t s = 0; structures[s]; s++) {
-                *out = (struct choice){.op = operators[o],
-                                       .encoder = encoders[n],
-                                       .structure = structures[s]};
-                if (choose_settings(&i, out, o == 0 && s == 0))
-                    return true;
-            }
-    return false;
+            for (size_t s = 0; structures[s]; s++)
+                add_choices((struct choice){.op = operators[o],
+                                            .encoder = encoders[n],
+                                            .structure = structures[s]},
+                            o == 0 && s == 0);
 }
 
 size_t compositions_count(void)
 {
-    struct choice c;
-    size_t n = 0;
-    while (choose(n, &c))
-        n++;
-    return n;
+    find_choices();
+    return n_choices;
 }
 
 const char *composition_name(size_t i)
 {
-    struct choice c;
-    ck_assert(choose(i, &c));
-    return write(&c);
+    ck_assert_uint_lt(i, compositions_count());
+    return write(&choices[i]);
 }
 
 struct json *composition_config(size_t i)
