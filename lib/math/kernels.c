@@ -2,6 +2,7 @@
 #include "lib/math/kernels.h"
 
 #include <math.h>
+#include <string.h>
 
 KERNEL_CLONES
 size_t nonzeros_count(const float *x, size_t n)
@@ -127,13 +128,19 @@ float vec_largest(const float *x, size_t n)
     return most[0];
 }
 
+KERNEL_CLONES
 bool vec_finite(const float *x, size_t n)
 {
-    /* x - x is 0 for every finite x and NaN for the rest. */
-    float sum = 0;
-    for (size_t i = 0; i < n; i++)
-        sum += x[i] - x[i];
-    return sum == 0.0f;
+    /* Without its sign a number that is not finite is over all others as bits;
+     * the largest of them is found side by side, a sum would wait its turn. */
+    uint32_t largest = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t bits;
+        memcpy(&bits, x + i, sizeof bits);
+        bits &= 0x7fffffff;
+        largest = bits > largest ? bits : largest;
+    }
+    return largest < 0x7f800000;
 }
 
 void softmax_rows(float *p, const float *u, size_t B, size_t n)

@@ -11,9 +11,8 @@ extern const struct encoder_kind encoder_feedforward, encoder_recurrent,
 extern const struct structure_kind structure_l1, structure_groups,
     structure_tree, structure_lateral, structure_gaussian;
 
-const struct operator_kind *const operators[] = {&operator_dense,
-                                                 &operator_conv2d,
-                                                 &operator_local2d, NULL};
+const struct operator_kind *const operators[] = {
+    &operator_dense, &operator_conv2d, &operator_local2d, NULL};
 const struct encoder_kind *const encoders[] = {
     &encoder_feedforward, &encoder_recurrent, &encoder_iterative, NULL};
 const struct structure_kind *const structures[] = {

@@ -13,12 +13,25 @@ static enum err_code configure(struct layer *l, const struct json *encoder,
     return units_configure(l, encoder, where, params, e);
 }
 
+/* What D D' x is of x: random atoms of norm 1 that are k times as many as the
+ * inputs draw every input k times, half of that where half of the units are on.
+ * Codes that are too large cost the first epoch. */
+static float overlap(const struct layer *l)
+{
+    float times = (float)layer_units(l) / (float)layer_inputs(l) / 2;
+    return times > 1 ? times : 1;
+}
+
 /* E starts as the decoder's adjoint: the unit that draws a stroke sees it. */
 static void start(struct layer *l, struct rng *rng)
 {
+    float scale = 1.0f / overlap(l);
     units_start(l);
+    for (size_t i = 0; l->encoder.gain && i < l->encoder.gain->count; i++)
+        l->encoder.gain->value[i] = scale;
     if (l->dec.kind)
-        l->enc.kind->start_adjoint(&l->enc, &l->dec, 1.0f);
+        l->enc.kind->start_adjoint(&l->enc, &l->dec,
+                                   l->encoder.gain ? 1.0f : scale);
     else
         l->enc.kind->start(&l->enc, rng, NULL, 0, 0);
 }
