@@ -10,28 +10,14 @@
     X(err) X(mem) X(arena) X(buf) X(utf8) X(clock) X(rng)                     \
     X(json_check) X(json_scan) X(json) X(file) X(lock) X(queue) X(team)       \
     X(log)                                                                    \
-    X(math) X(lanes) X(eigen) X(fields)                                       \
-    X(safetensors) X(npy) X(idx) X(npz) X(csv) X(image) X(canvas) X(dataset)  \
-    X(photographs)                                                            \
-    X(hierarchy) X(pools) X(groups) X(groups_codes) X(tree) X(lateral)        \
-    X(lateral_codes) X(gaussian)                                              \
-    X(lateral_codes) X(local2d)                                               \
-    X(hierarchy) X(pools) X(groups) X(groups_codes) X(windows)                \
-    X(windows_rule) X(windows_emit) X(tree) X(lateral) X(lateral_codes)       \
-    X(axes) X(preprocess) X(solver) X(iterative) X(model) X(prune) X(emit)    \
-    X(preprocess_pictures)                                                    \
-    X(orientation) X(pinwheels) X(atoms) X(render)                            \
-    X(math) X(lanes) X(eigen) X(convolution)                                  \
+    X(math) X(lanes) X(eigen) X(fields) X(convolution)                        \
     X(safetensors) X(npy) X(idx) X(npz) X(csv) X(image) X(canvas) X(dataset)  \
     X(photographs)                                                            \
     X(hierarchy) X(pools) X(groups) X(groups_codes) X(windows)                \
     X(windows_rule) X(windows_emit) X(tree) X(lateral) X(lateral_codes)       \
+    X(gaussian) X(conv2d) X(local2d)                                          \
     X(axes) X(preprocess) X(solver) X(iterative) X(model) X(prune) X(emit)    \
-    X(orientation) X(render)                                                  \
-    X(hierarchy) X(pools) X(groups) X(groups_codes) X(tree) X(lateral)        \
-    X(lateral_codes)                                                          \
-    X(conv2d) X(axes) X(preprocess) X(solver) X(iterative) X(model) X(prune)  \
-    X(emit) X(orientation) X(render)                                          \
+    X(preprocess_pictures) X(orientation) X(pinwheels) X(atoms) X(render)     \
     X(gradients) X(predict) X(optimiser) X(recipe) X(measure) X(rows)         \
     X(layers) X(trainer) X(pruning)                                           \
     X(repository) X(registry) X(executor)                                     \
