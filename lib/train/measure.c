@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-/* Rows of a chunk, fewer where rows are big. */
+/* Rows of a chunk, fewer where rows or their codes are big. */
 #define CHUNK_ROWS ((size_t)256)
 #define CHUNK_NUMBERS ((size_t)4 << 20)
 
@@ -212,6 +212,16 @@ static void work_fini(struct work *w)
     mem_free(w->chunks);
 }
 
+/* Depends on the model only. */
+static size_t chunk_rows(const struct model *m)
+{
+    size_t numbers = model_inputs(m);
+    for (size_t i = 0; i < m->n_layers; i++)
+        numbers += layer_outputs(&m->layers[i]);
+    size_t rows = CHUNK_NUMBERS / numbers;
+    return rows < 1 ? 1 : rows > CHUNK_ROWS ? CHUNK_ROWS : rows;
+}
+
 static enum err_code work_run(struct work *w, struct team *team, struct err *e)
 {
     size_t inputs = model_inputs(w->m);
@@ -219,8 +229,7 @@ static enum err_code work_run(struct work *w, struct team *team, struct err *e)
         return err_set(e, ERR_SHAPE,
                        "rows have %zu numbers, the model takes %zu",
                        w->d->row_size, inputs);
-    w->rows = CHUNK_NUMBERS / inputs;
-    w->rows = w->rows < 1 ? 1 : w->rows > CHUNK_ROWS ? CHUNK_ROWS : w->rows;
+    w->rows = chunk_rows(w->m);
     w->n_chunks = (w->n + w->rows - 1) / w->rows;
     w->n_members = team_size(team);
     for (size_t k = w->layer; k < w->m->n_layers; k++)
