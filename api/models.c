@@ -148,8 +148,7 @@ static enum err_code print_summary(struct call *call, const struct served *s,
     buf_json_float(b, m->high);
     buf_printf(b, "]},\"code_size\":%zu,", layer_units(model_top(m)));
     print_shapes(b, model_top(m));
-    buf_printf(b,
-               ",\"class_count\":%zu,\"parameter_count\":%zu",
+    buf_printf(b, ",\"class_count\":%zu,\"parameter_count\":%zu",
                m->classifier.present ? m->classifier.classes : 0,
                m->params.total);
     print_actions(b, m);

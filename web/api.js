@@ -59,22 +59,36 @@ const keyOf = ({ model, version }, unit) => `${model}/${version}/${unit}`;
 
 export const atomOf = (reply, unit) => atoms.get(keyOf(reply, unit));
 
-export async function fetchAtoms(reply, units) {
+const versionPath = ({ model, version }) =>
+  `v1/models/${model}/versions/${version}`;
+
+/* All at once, from codes of one unit each. */
+async function decodeAtoms(reply, units) {
+  const codes = units.map((unit) => ({ indices: [unit], values: [1] }));
+  codes.push({ indices: [], values: [] });
+  const all = readNpy(await post(
+    `${versionPath(reply)}/decode`,
+    JSON.stringify({ codes }), "application/x-npy", "arrayBuffer"));
+  const size = all.length / codes.length;
+  const empty = all.subarray(units.length * size);
+  units.forEach((unit, i) => atoms.set(
+    keyOf(reply, unit),
+    all.slice(i * size, (i + 1) * size).map((v, k) => v - empty[k])));
+}
+
+/* One by one, where a code alone cannot be drawn. */
+const askAtoms = (reply, units) => Promise.all(units.map(async (unit) => {
+  const { atom } = await ask(`${versionPath(reply)}/units/${unit}`, "json");
+  atoms.set(keyOf(reply, unit), atom);
+}));
+
+export async function fetchAtoms({ actions }, reply, units) {
   const missing = units.filter((unit) => !atoms.has(keyOf(reply, unit)));
   if (missing.length === 0)
     return;
   missing.forEach((unit) => atoms.set(keyOf(reply, unit), null));
   try {
-    const codes = missing.map((unit) => ({ indices: [unit], values: [1] }));
-    codes.push({ indices: [], values: [] });
-    const all = readNpy(await post(
-      `v1/models/${reply.model}/versions/${reply.version}/decode`,
-      JSON.stringify({ codes }), "application/x-npy", "arrayBuffer"));
-    const size = all.length / codes.length;
-    const empty = all.subarray(missing.length * size);
-    missing.forEach((unit, i) => atoms.set(
-      keyOf(reply, unit),
-      all.slice(i * size, (i + 1) * size).map((v, k) => v - empty[k])));
+    await (actions.includes("decode") ? decodeAtoms : askAtoms)(reply, missing);
   } catch { /* the next reply asks again */
     missing.forEach((unit) => atoms.delete(keyOf(reply, unit)));
   }

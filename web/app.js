@@ -10,6 +10,7 @@ import * as views from "./views.js";
 
 const { $ } = views;
 const FEW = 16; /* units shown at first */
+const MANY = 256; /* and at most */
 const GAP_MS = 50;
 
 const sketch = new Sketch();
@@ -90,10 +91,10 @@ function show(reply, step, text) {
 
 async function showUnits() {
   const { reply, grid, model } = state;
-  const units = views.showUnits(reply, state.limit);
+  const units = views.showUnits(reply, state.limit, MANY);
   views.showAtoms(reply, grid);
-  if (model.actions.includes("decode")) {
-    await api.fetchAtoms(reply, units);
+  if (model.actions.includes("reconstruct")) {
+    await api.fetchAtoms(model, reply, units);
     if (model === state.model && state.reply)
       views.showAtoms(state.reply, grid);
   }
@@ -110,9 +111,10 @@ function announce() {
 }
 
 function showFacts() {
-  const { version, input, code_size, class_count } = state.model;
+  const { version, input, code_shape, class_count } = state.model;
   $("facts").textContent = `version ${version} · ${input.shape.join(" × ")} ` +
-    `numbers · ${code_size} units · ${class_count || "no"} classes`;
+    `numbers · ${code_shape.join(" × ")} units · ` +
+    `${class_count || "no"} classes`;
   $("atoms").src = api.atomsPath(state.model);
 }
 
@@ -136,7 +138,7 @@ function changed() {
   ask();
   if (!ink) {
     $("results").hidden = true;
-    $("empty").hidden = !model.actions.includes("decode");
+    $("empty").hidden = !model.actions.includes("reconstruct");
     clearTimeout(saying);
   }
 }
@@ -181,7 +183,7 @@ async function load([file]) {
     if (mine !== drawing)
       return;
     sketch.picture = picture;
-    $("fit").checked = !picture.exact;
+    $("fit").checked = !picture.exact && !picture.photograph;
     changed();
   } catch (error) {
     showStatus(error.message);
@@ -311,7 +313,7 @@ on($("columns"), "click", ({ target }) => {
 });
 on($("play"), "click", play);
 on($("more"), "click", () => {
-  state.limit = state.limit === FEW ? Infinity : FEW;
+  state.limit = state.limit === FEW ? MANY : FEW;
   showUnits();
 });
 on($("copy"), "click", async () => {

@@ -1,16 +1,20 @@
 /* Picture files as ink on the paper. Dark on light is turned round, since ink
  * is what a model reads as high. A picture of the model's own size is taken as
  * it is; others are fitted to the paper and their contrast is stretched, so
- * that a photograph of paper has no grey veil.
+ * that a photograph of paper has no grey veil. Models of large pictures know
+ * photographs, not ink: theirs fill the paper and keep their light.
  */
 const FINE = 280;
+const LARGE = 64;
 
 /* Ink 0..1 of each pixel; what is transparent counts as white. */
-function inkOf({ width, height, data }, exact) {
+function inkOf({ width, height, data }, exact, photograph) {
   const light = new Float32Array(width * height).map((_, i) => {
     const [r, g, b, a] = data.subarray(4 * i, 4 * i + 4);
     return 1 + (0.299 * r + 0.587 * g + 0.114 * b - 255) * a / 65025;
   });
+  if (photograph)
+    return light;
   const border = light.filter((_, i) =>
     i < width || i >= light.length - width || i % width % (width - 1) === 0);
   const mean = border.reduce((sum, v) => sum + v, 0) / border.length;
@@ -32,8 +36,10 @@ export async function readPicture(file, grid) {
   const exact = bitmap.width === grid.width && bitmap.height === grid.height;
   const unit = exact ? grid.longer : FINE;
   const wide = grid.width / grid.longer, high = grid.height / grid.longer;
-  const scale = Math.min(wide * unit / bitmap.width,
-                         high * unit / bitmap.height);
+  const photograph = grid.longer > LARGE;
+  const choose = photograph ? Math.max : Math.min;
+  const scale = choose(wide * unit / bitmap.width,
+                       high * unit / bitmap.height);
   const canvas = document.createElement("canvas");
   canvas.width = Math.max(1, bitmap.width * scale);
   canvas.height = Math.max(1, bitmap.height * scale);
@@ -41,10 +47,10 @@ export async function readPicture(file, grid) {
   context.imageSmoothingQuality = "high";
   context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
   const pixels = context.getImageData(0, 0, canvas.width, canvas.height);
-  inkOf(pixels, exact).forEach((value, i) =>
+  inkOf(pixels, exact, photograph).forEach((value, i) =>
     pixels.data.set([0, 0, 0, 255 * value], 4 * i));
   context.putImageData(pixels, 0, 0);
   const width = canvas.width / unit, height = canvas.height / unit;
-  return { canvas, exact, width, height,
+  return { canvas, exact, photograph, width, height,
            x: (wide - width) / 2, y: (high - height) / 2 };
 }

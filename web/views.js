@@ -86,7 +86,8 @@ export function showPictures({ input: { range } }, grid, input, reply) {
       `explains ${percent(Math.max(0, 1 - error ** 2))} of the input's energy.`;
 }
 
-/* All units side by side, each a bar. */
+/* All units side by side, each a bar; where there is no room for all that are
+ * on, the most active ones. */
 export function showSpectrum({ indices, values }, size) {
   const canvas = $("spectrum");
   const width = canvas.width = canvas.clientWidth * devicePixelRatio;
@@ -95,7 +96,11 @@ export function showSpectrum({ indices, values }, size) {
   const bar = Math.max(devicePixelRatio, 0.7 * width / size);
   const most = largest(values);
   const [more, less] = [colour("--plus"), colour("--minus")];
-  indices.forEach((unit, i) => {
+  const shown = indices.map((_, i) => i)
+    .sort((a, b) => Math.abs(values[b]) - Math.abs(values[a]))
+    .slice(0, width / 2);
+  shown.forEach((i) => {
+    const unit = indices[i];
     const tall = Math.max(0.04, Math.abs(values[i]) / most) * height;
     context.fillStyle = `rgb(${values[i] > 0 ? more : less})`;
     context.fillRect(unit / size * width, height - tall, bar, tall);
@@ -154,7 +159,7 @@ function card({ unit, value, share, vote }, most) {
 }
 
 /* The first `limit` units; returns them, so that their atoms can come. */
-export function showUnits(reply, limit) {
+export function showUnits(reply, limit, manyUnits) {
   const rows = ranked(reply);
   const visible = rows.slice(0, limit);
   const most = largest(rows.map(({ share, value }) => share ?? value));
@@ -162,9 +167,10 @@ export function showUnits(reply, limit) {
   $("units").replaceChildren(...visible.map((row) => card(row, most)));
   $("key").textContent = best === undefined ? ""
     : `Votes are for ${best}: + speaks for it, − against it.`;
-  $("more").hidden = rows.length <= limit && limit < Infinity;
-  $("more").textContent = limit < Infinity
-    ? `Show all ${rows.length}` : "Show fewer";
+  $("more").hidden = rows.length <= limit && limit < manyUnits;
+  $("more").textContent = limit === manyUnits ? "Show fewer"
+    : rows.length <= manyUnits ? `Show all ${rows.length}`
+    : `Show ${manyUnits} of ${rows.length}`;
   return visible.map(({ unit }) => unit);
 }
 

@@ -3,7 +3,10 @@ one group: in what they draw (orientation) and in when they are on (energy).
 
 Every measure is held against the same units after random permutations of their
 places. On a torus: pinwheels, the points round which orientation turns once,
-held also against noise of the same period.
+held also against noise of the same period, and against the cortex of ferrets,
+tree shrews and galagos, where pi of them lie in a square of one period
+(Kaschube et al. 2010, "Universality in the evolution of orientation columns in
+the visual cortex", Science 330:1113).
 """
 import numpy as np
 
@@ -29,6 +32,12 @@ def neighbours(model):
     """Pairs (p, 2), the torus' (height, width) or None, and in words; None
     where the structure has no neighbours."""
     structure = model.structure
+    if sheet := model.sheet():
+        if min(np.subtract(*sheet)) <= 0:
+            return None  # nothing repeats: no torus
+        size = sheet[1]
+        return torus_pairs(*size), size, "neighbours on the sheet, whose " \
+            "weights repeat after %d x %d units," % size
     torus = structure.get("map", structure)
     if "height" in torus and "width" in torus:
         size = torus["height"], torus["width"]
@@ -49,6 +58,34 @@ def neighbours(model):
 
 
 # ---- likeness ----
+
+def middle(model):
+    """The units that stand for those with weights of their own (n): of all that
+    share them, the nearest to the sheet's middle."""
+    sheet = model.sheet()
+    if sheet is None:
+        return np.arange(model.units)
+    (rows, columns), own = sheet
+
+    def nearest(count, period):
+        at = np.arange(count)
+        away = np.abs(2 * at - (count - 1))
+        return np.array([min(at[k::period], key=lambda i: away[i])
+                         for k in range(period)])
+    return (nearest(rows, own[0])[:, None] * columns
+            + nearest(columns, own[1])).ravel()
+
+
+def side_by_side(model, pairs):
+    """The pairs that are neighbours also where the units in the middle lie: on
+    a sheet its edges do not meet."""
+    sheet = model.sheet()
+    if sheet is None:
+        return pairs
+    units = middle(model)[pairs]
+    apart = np.abs(units[:, 0] - units[:, 1])
+    return pairs[(apart == 1) | (apart == sheet[0][1])]
+
 
 def against_permuted(value, n, rng):
     """value(order) of the units as they are, and mean and deviation of it
@@ -92,6 +129,23 @@ def windings(field):
     loop = (right + np.roll(down, -1, axis=1)
             - np.roll(right, -1, axis=0) - down)
     return np.rint(loop / (2 * np.pi)).astype(int)
+
+
+RING = [(-1, -1), (-1, 0), (-1, 1), (-1, 2), (0, 2), (1, 2), (2, 2), (2, 1),
+        (2, 0), (2, -1), (1, -1), (0, -1)]
+
+
+def turns_round(field):
+    """Of all pinwheels of a field on a torus, walking round over the 12 units
+    about the cell's four: how often orientation turns by half a turn in all,
+    and how often it does so without ever turning back."""
+    rows, columns = np.nonzero(windings(field))
+    ring = np.stack([field[(rows + y) % field.shape[0],
+                           (columns + x) % field.shape[1]] for y, x in RING])
+    steps = np.angle(np.roll(ring, -1, axis=0) * np.conj(ring))
+    once = np.abs(np.rint(steps.sum(axis=0) / (2 * np.pi))) == 1
+    steady = np.abs(np.sign(steps).sum(axis=0)) == len(RING)
+    return int(once.sum()), int((once & steady).sum())
 
 
 def radius(shape):
@@ -141,6 +195,7 @@ def pinwheels(o, shape, rng):
     return {"positive": int((turn > 0).sum()),
             "negative": int((turn < 0).sum()), "sum": int(turn.sum()),
             "period": period, "contrast": contrast,
+            "turns": turns_round(field),
             "permuted": (np.mean(permuted), np.std(permuted)),
             "noise": (np.mean(noises), np.std(noises))}
 
@@ -163,7 +218,8 @@ def measure(run):
     pairs, shape, words = found
     rng = np.random.default_rng(run.seed)
     rows = [line("correlation of z² over rows",
-                 energy_correlation(run.codes(), pairs, rng))]
+                 energy_correlation(run.codes()[:, middle(model)],
+                                    side_by_side(model, pairs), rng))]
     text = ["### Neighbours", ""]
     if model.has_pictures():
         o = orientations(model.atoms())
@@ -204,4 +260,8 @@ def told_pinwheels(p, shape):
             table(["", "pinwheels", "in a square of one period"],
                   [row("as trained", n),
                    row("units permuted", *p["permuted"]),
-                   row("noise of the same period", *p["noise"])])))
+                   row("noise of the same period", *p["noise"]),
+                   ["visual cortex (Kaschube et al. 2010)", "", "3.14"]]))
+        + "\n\nWalking round a pinwheel over the 12 units about its four, "
+        "orientation turns by 180° in all at %d of %d; at %d it never turns "
+        "back on the way." % (p["turns"][0], n, p["turns"][1]))

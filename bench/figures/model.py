@@ -62,7 +62,7 @@ class Model:
         self.low, self.high = self.config["input"].get("range", (0, 1))
         self.top = len(self.config["layers"]) - 1
         self.layer = self.config["layers"][self.top]
-        self.units = self.layer["units"]
+        self.units = told["layers"][self.top]["units"]
         self.encoder = self.layer["encoder"]
         self.structure = self.layer["structure"]
 
@@ -121,10 +121,31 @@ class Model:
         return all(layer["operator"] == "dense"
                    for layer in self.config["layers"])
 
+    def sheet(self):
+        """(rows, columns) of the units, and of those that have weights of
+        their own, where the one layer is a sheet of local fields; or None."""
+        if self.top > 0 or self.layer["operator"] != "local2d":
+            return None
+
+        def pair(value):
+            return value if isinstance(value, list) else (value, value)
+        share = self.layer.get("share", 1)
+        units = tuple(
+            ((side + 2 * self.layer.get("padding", 0) - kernel)
+             // self.layer.get("stride", 1) + 1) * share
+            for side, kernel in zip(self.shape[-2:],
+                                    pair(self.layer["kernel"])))
+        own = tuple(map(min, units, pair(self.layer.get("period", units))))
+        return units, own
+
     def has_pictures(self):
         """Whether atoms are pictures of one channel that can be drawn by
-        plain matrices: no pools on the way."""
+        plain matrices, no pools on the way, or lie in the file as they are."""
         below = self.config["layers"][:self.top]
+        if self.sheet():
+            weight = self.tensors.get("layers.0.decoder.weight")
+            return (weight is not None and weight.shape[1] == 1
+                    and min(weight.shape[2:]) >= 3)
         return (self.is_dense() and len(self.shape) >= 2
                 and int(np.prod(self.shape[:-2])) == 1
                 and min(self.shape[-2:]) >= 3
@@ -133,8 +154,11 @@ class Model:
                 and all(layer.get("up") != "pooled" for layer in below))
 
     def atoms(self):
-        """What one unit draws, in the input's own space: (n, H, W)."""
+        """What one unit draws, in the input's own space: (n, H, W); of a sheet
+        each unit that has weights of its own, within its field."""
         drawn = self.own("decoder.weight")
+        if self.sheet():
+            return drawn[:, 0]
         for i in reversed(range(self.top)):
             below = self.tensors["layers.%d.decoder.weight" % i]
             drawn = below.astype(float) @ drawn

@@ -129,16 +129,14 @@ static uint32_t *list(size_t planes, size_t plane_step, size_t rows,
     for (size_t c = 0; c < planes; c++)
         for (size_t i = 0; i < rows; i++)
             for (size_t j = 0; j < columns; j++)
-                out[k++] =
-                    (uint32_t)(c * plane_step + i * row_step + j * step);
+                out[k++] = (uint32_t)(c * plane_step + i * row_step + j * step);
     while (k < whole(n, TILE))
         out[k++] = 0;
     return out;
 }
 
 /* Where the kernel's places and taps are in the padded picture. */
-static uint32_t *list_places(const struct convolution *c,
-                             struct arena *scratch)
+static uint32_t *list_places(const struct convolution *c, struct arena *scratch)
 {
     return list(1, 0, c->rows, c->stride * padded_width(c), c->columns,
                 c->stride, scratch);
@@ -257,8 +255,8 @@ void convolution_maps(const struct convolution *c, enum convolution_into into,
         packed = own;
     }
     for (size_t b = 0; b < B; b++, maps += c->maps * P) {
-        const float *x = pad(
-            c, padded, pictures + b * c->channels * c->height * c->width);
+        const float *x =
+            pad(c, padded, pictures + b * c->channels * c->height * c->width);
         for (size_t m = 0; m < c->maps; m += LANES) {
             size_t n = min(c->maps - m, LANES);
             if (into == CONVOLUTION_ADD)
@@ -339,8 +337,8 @@ void convolution_gradient(const struct convolution *c, float *d_weights,
     float *block = arena_take(scratch, K * LANES, sizeof *block);
     float *padded = edges(c, scratch);
     for (size_t b = 0; b < B; b++, d_maps += c->maps * P) {
-        const float *x = pad(
-            c, padded, pictures + b * c->channels * c->height * c->width);
+        const float *x =
+            pad(c, padded, pictures + b * c->channels * c->height * c->width);
         for (size_t m = 0; m < c->maps; m += LANES) {
             lanes_load(slopes, d_maps + m * P, P, min(c->maps - m, LANES), P);
             add_products(sums + m / LANES * rows, from, K, slopes, at, P, x);

@@ -442,8 +442,6 @@ size_t model_pass_bytes(const struct model *m, size_t B,
             B * (kept * copies * layer_outputs(l) + codes * layer_units(l) +
                  layer_groups(l) + layer_inputs(l));
         scratch = bytes > scratch ? bytes : scratch;
-        bytes = l->dec.kind ? l->dec.kind->scratch_bytes(&l->dec, B) : 0;
-        scratch = bytes > scratch ? bytes : scratch;
     }
     floats += B * 2 * (m->classifier.inputs + m->classifier.classes);
     return floats * sizeof(float) + scratch + 64 * MEM_ALIGN;

@@ -14,4 +14,5 @@ def stub(structure, **own):
                            is_nonnegative=lambda: own.get("nonnegative",
                                                           False),
                            groups=lambda: own.get("groups"),
+                           sheet=lambda: own.get("sheet"),
                            units=own.get("units"))

@@ -159,6 +159,29 @@ class Maps(unittest.TestCase):
             self.assertEqual(len(found[0]), pairs, structure)
         self.assertIsNone(maps.neighbours(stub({"kind": "l1"})))
 
+    def test_a_sheet_is_a_torus_where_its_weights_repeat(self):
+        model = stub({"kind": "l1"}, sheet=((9, 10), (4, 5)), units=90)
+        pairs, shape, _ = maps.neighbours(model)
+        self.assertEqual(shape, (4, 5))
+        self.assertEqual(len(pairs), 40)
+        units = maps.middle(model)
+        self.assertEqual(sorted({int(u) // 10 % 4 * 5 + int(u) % 5
+                                 for u in units}), list(range(20)))
+        self.assertEqual((units.min(), units.max()), (22, 56))
+        near = units[maps.side_by_side(model, pairs)]
+        self.assertEqual(len(near), 4 * 4 + 3 * 5)
+        self.assertEqual(set(np.abs(near[:, 0] - near[:, 1])), {1, 10})
+        model = stub({"kind": "l1"}, sheet=((9, 10), (9, 10)), units=90)
+        self.assertIsNone(maps.neighbours(model))
+
+    def test_orientation_turns_steadily_round_true_pinwheels_alone(self):
+        self.assertEqual(maps.turns_round(perfect_map()), (16, 16))
+        rough = self.rng.permutation(perfect_map().ravel())
+        rough = rough.reshape(SIDE, SIDE)
+        once, steady = maps.turns_round(rough)
+        self.assertLess(steady, 0.2 * np.abs(maps.windings(rough)).sum())
+        self.assertLessEqual(steady, once)
+
 
 class Moving(unittest.TestCase):
     def setUp(self):

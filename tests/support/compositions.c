@@ -15,8 +15,8 @@ static const struct {
     const char *name, *settings;
 } settings[] = {
     {"dense", ",\"units\":8"},
+    {"conv2d", ",\"maps\":3,\"kernel\":[2,3],\"padding\":1"},
     {"local2d", ",\"kernel\":2,\"padding\":1,\"period\":[2,4]"},
-    {"conv2d", ",\"maps\":3,\"kernel\":2,\"padding\":1"},
     {"recurrent", ",\"steps\":3"},
     {"iterative", ",\"steps\":1000,\"tolerance\":1e-6"},
     {"l1", ",\"lambda\":0.05"},
@@ -28,6 +28,10 @@ static const struct {
                 "\"near\":1,\"far\":3,\"learned\":true,\"bound\":1"},
     {"gaussian", ",\"lambda\":0.05"},
 };
+
+/* Units that share weights are told apart by where they stand alone. */
+static const char shared_groups[] =
+    ",\"lambda\":0.05,\"window\":{\"size\":2,\"stride\":2}";
 
 static const char *settings_of(const char *name)
 {
@@ -43,6 +47,7 @@ struct choice {
     const struct structure_kind *structure;
     const struct nonlinearity *f; /* NULL: the encoder has none */
     bool gain, pooled, stacked;
+    bool windows; /* its groups are windows */
 };
 
 static bool takes(const struct encoder_kind *encoder, const char *setting)
@@ -89,6 +94,9 @@ static const char *write(const struct choice *c)
 {
     static char text[1024];
     char layer[400], net[80] = "";
+    const char *structure = settings_of(c->structure->name);
+    if (c->windows)
+        structure = shared_groups;
     if (c->f)
         snprintf(net, sizeof net, ",\"nonlinearity\":\"%s\",\"gain\":%s",
                  c->f->name, c->gain ? "true" : "false");
@@ -96,8 +104,8 @@ static const char *write(const struct choice *c)
              "{\"operator\":\"%s\"%s,\"encoder\":{\"kind\":\"%s\"%s%s},"
              "\"structure\":{\"kind\":\"%s\"%s},\"up\":\"%s\"}",
              c->op->name, settings_of(c->op->name), c->encoder->name,
-             settings_of(c->encoder->name), net, c->structure->name,
-             settings_of(c->structure->name), c->pooled ? "pooled" : "code");
+             settings_of(c->encoder->name), net, c->structure->name, structure,
+             c->pooled ? "pooled" : "code");
     snprintf(text, sizeof text,
              "{\"input\":{\"shape\":[2,3],\"range\":[0,1]},"
              "\"preprocess\":[{\"op\":\"unit_norm\"}],"
@@ -117,6 +125,7 @@ static bool allowed(struct choice *c)
     if (axes_compatible(c->op, c->encoder, c->structure, true, &e))
         return false;
     vary(0, c, false);
+    c->windows = c->structure->variant && c->op != operators[0];
     const char *text = write(c);
     struct json *j = json_parse(text, strlen(text), &e);
     struct model *m = j ? model_new(j, NULL, COMPOSITION_CLASSES, &e) : NULL;

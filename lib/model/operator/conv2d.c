@@ -52,8 +52,8 @@ static enum err_code read_settings(struct convolution *c,
         return e->code;
     if (c->maps == 0)
         return err_set(e, ERR_INVALID, "%s.maps: missing", where);
-    size_t side = c->kernel_height < c->kernel_width ? c->kernel_height
-                                                     : c->kernel_width;
+    size_t side =
+        c->kernel_height < c->kernel_width ? c->kernel_height : c->kernel_width;
     /* Larger ones would leave gaps, or maps that see nothing but zeros. */
     if (json_get_size(layer, where, "stride", 1, side, &c->stride, e) ||
         json_get_size(layer, where, "padding", 0, side - 1, &c->padding_y, e))
@@ -80,9 +80,8 @@ static enum err_code shape(struct operator_shape *out, const struct space *in,
                            const struct json *layer, const char *where,
                            struct err *e)
 {
-    struct convolution c = {.channels = in->channels,
-                            .height = in->height,
-                            .width = in->width};
+    struct convolution c = {
+        .channels = in->channels, .height = in->height, .width = in->width};
     if (read_settings(&c, layer, where, e) || check_size(&c, where, e))
         return e->code;
     if (!convolution_set_size(&c))
@@ -228,8 +227,7 @@ static void start_adjoint(struct operator *op, const struct operator *other,
     size_t n = other->weight->count;
     memcpy(op->weight->value, other->weight->value, n * sizeof(float));
     vec_scale(op->weight->value, scale, n);
-    memset(op->weight->value + n, 0,
-           (op->weight->count - n) * sizeof(float));
+    memset(op->weight->value + n, 0, (op->weight->count - n) * sizeof(float));
 }
 
 /* a'b where b's kernel lies (down, right) of a's; c tells their sizes. */
@@ -242,8 +240,8 @@ static double overlap(const struct convolution *c, const float *a,
     ptrdiff_t y1 = down < 0 ? height + down : height;
     ptrdiff_t x1 = right < 0 ? width + right : width;
     double sum = 0;
-    for (size_t k = 0; k < c->channels; k++, a += height * width,
-                b += height * width)
+    for (size_t k = 0; k < c->channels;
+         k++, a += height * width, b += height * width)
         for (ptrdiff_t y = y0; y < y1; y++)
             for (ptrdiff_t x = x0; x < x1; x++)
                 sum += (double)(a[y * width + x] *

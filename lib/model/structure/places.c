@@ -47,10 +47,15 @@ enum err_code places_on_cell(struct layout *out, const struct space *cell,
                              const struct space *code, struct arena *memory,
                              struct err *e)
 {
-    if (cell->channels > 1 || cell->height * cell->width == 1)
-        return places_on_square(out, space_size(cell), memory, e);
-    if (places_on_torus(out, cell->height, cell->width, memory, e))
+    size_t n = space_size(cell);
+    if (cell->height * cell->width == 1)
+        return places_on_square(out, n, memory, e);
+    if (places_on_sheet(out, n, cell->width, memory, e))
         return e->code;
+    if (cell->channels > 1)
+        return ERR_OK;
+    out->rows = cell->height;
+    out->columns = cell->width;
     out->periodic = cell->height < code->height && cell->width < code->width;
     return ERR_OK;
 }

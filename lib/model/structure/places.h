@@ -13,8 +13,9 @@ enum err_code places_on_sheet(struct layout *out, size_t n, size_t across,
 enum err_code places_on_torus(struct layout *out, size_t rows, size_t columns,
                               struct arena *memory, struct err *e) ERR_CHECKED;
 
-/* The units of the cell: as a map where it is a picture of one channel, else
- * nearly square. Edges meet where the cell repeats over the code. */
+/* The units of the cell: a picture as it is, one channel below the other, where
+ * there is one only as a map, whose edges meet if the cell repeats over the
+ * code; others nearly square. */
 enum err_code places_on_cell(struct layout *out, const struct space *cell,
                              const struct space *code, struct arena *memory,
                              struct err *e) ERR_CHECKED;

@@ -38,15 +38,10 @@ static void fini(struct structure *s)
     s->own = NULL;
 }
 
-/* A sheet lies as it is, one map below the other; units that are maps have no
- * place in space. */
 static enum err_code layout(const struct structure *s, struct layout *out,
                             struct arena *memory, struct err *e)
 {
-    size_t n = space_size(&s->cell);
-    if (n == s->cell.channels)
-        return places_on_square(out, n, memory, e);
-    return places_on_sheet(out, n, s->cell.width, memory, e);
+    return places_on_cell(out, &s->cell, &s->code, memory, e);
 }
 
 #define MEMBERS                                                                \

@@ -2,7 +2,7 @@
 import numpy as np
 from safetensors import safe_open
 
-from . import digits, models, near, structures
+from . import digits, models, near, pictures, structures
 
 NPY = "application/x-npy"
 ROWS = 6
@@ -47,6 +47,11 @@ class Served:
             drawn = self.ask("decode", codes=codes)["reconstructions"]
             x[ROWS // 2:] = drawn[:ROWS - ROWS // 2]
         return np.float32(x)
+
+    def is_dense(self):
+        """No units share weights, and each sees all of its input."""
+        return all(own["operator"] == "dense"
+                   for own in self.config["layers"])
 
     def draws(self, layer):
         """A reconstruction can be drawn from this layer's code."""
@@ -96,7 +101,13 @@ class Served:
     # ---- what must hold ----
 
     def pools(self, layer, z):
-        """sqrt(sum w z^2) of codes z, by the groups that the file shows."""
+        """sqrt(sum w z^2) of codes z, by the groups that the file shows, or by
+        the rule of windows."""
+        rule = self.config["layers"][layer]["structure"].get("window")
+        if rule:
+            shape = (list(self.layers[layer]["code_shape"]) + [1, 1])[:3]
+            return np.stack([pictures.pools(rule, row.reshape(shape)).ravel()
+                             for row in z.astype(float)])
         prefix = "layers.%d.structure.groups." % layer
         if prefix + "indptr" not in self.tensors:
             return np.abs(z)

@@ -1,9 +1,9 @@
 /* Convolutions against the plainest loop in double, over shapes that leave
  * remainders everywhere: places, taps, maps, strides, edges.
  */
-#include "lib/math/convolution.h"
 #include "lib/base/mem.h"
 #include "lib/base/rng.h"
+#include "lib/math/convolution.h"
 #include "tests/support/near.h"
 
 #include <check.h>
@@ -103,11 +103,15 @@ static void by_hand(const struct trial *t, enum product which)
                                 size_t px = x * c->stride + j - c->padding_x;
                                 if (py >= c->height || px >= c->width)
                                     continue;
-                                size_t p = ((b * c->channels + k) * c->height +
-                                            py) * c->width + px;
-                                size_t w = ((m * c->channels + k) *
-                                                c->kernel_height +
-                                            i) * c->kernel_width + j;
+                                size_t p =
+                                    ((b * c->channels + k) * c->height + py) *
+                                        c->width +
+                                    px;
+                                size_t w =
+                                    ((m * c->channels + k) * c->kernel_height +
+                                     i) *
+                                        c->kernel_width +
+                                    j;
                                 if (which == MAPS)
                                     sums[q] += (double)(t->w[w] * t->x[p]);
                                 else if (which == PICTURES)

@@ -28,11 +28,12 @@ static struct model *try_model(const char *shape, const char *settings,
                                const char *rest)
 {
     char text[512];
-    snprintf(text, sizeof text,
-             "{\"input\":{\"shape\":%s},\"layers\":[{\"operator\":\"conv2d\",%s,"
-             "\"encoder\":{\"kind\":\"%s\"},"
-             "\"structure\":{\"kind\":\"l1\",\"lambda\":0.1}}]}",
-             shape, settings, rest);
+    snprintf(
+        text, sizeof text,
+        "{\"input\":{\"shape\":%s},\"layers\":[{\"operator\":\"conv2d\",%s,"
+        "\"encoder\":{\"kind\":\"%s\"},"
+        "\"structure\":{\"kind\":\"l1\",\"lambda\":0.1}}]}",
+        shape, settings, rest);
     struct json *j = json_parse(text, strlen(text), &e);
     ck_assert_msg(j != NULL, "%s: %s", text, e.msg);
     struct model *m = model_new(j, NULL, 0, &e);
@@ -313,9 +314,8 @@ END_TEST
 /* It gives no single atoms: an encoder that descends unit by unit says so. */
 START_TEST(an_encoder_that_wants_single_atoms_is_refused)
 {
-    struct model *m =
-        try_model("[8,8]", "\"maps\":2,\"kernel\":3",
-                  "iterative\",\"method\":\"descent");
+    struct model *m = try_model("[8,8]", "\"maps\":2,\"kernel\":3",
+                                "iterative\",\"method\":\"descent");
     ck_assert(m == NULL);
     ck_assert_int_eq(e.code, ERR_INVALID);
     ck_assert_msg(strstr(e.msg, "conv2d") != NULL, "%s", e.msg);
