@@ -23,6 +23,10 @@
     X(math) X(lanes) X(eigen) X(convolution)                                  \
     X(safetensors) X(npy) X(idx) X(npz) X(csv) X(image) X(canvas) X(dataset)  \
     X(photographs)                                                            \
+    X(hierarchy) X(pools) X(groups) X(groups_codes) X(windows)                \
+    X(windows_rule) X(windows_emit) X(tree) X(lateral) X(lateral_codes)       \
+    X(axes) X(preprocess) X(solver) X(iterative) X(model) X(prune) X(emit)    \
+    X(orientation) X(render)                                                  \
     X(hierarchy) X(pools) X(groups) X(groups_codes) X(tree) X(lateral)        \
     X(lateral_codes)                                                          \
     X(conv2d) X(axes) X(preprocess) X(solver) X(iterative) X(model) X(prune)  \

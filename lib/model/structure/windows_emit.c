@@ -1,8 +1,8 @@
 /* Windows told as standard operations: squares, a convolution, roots.
  *
- * A convolution pads all sides alike, but windows start at the first unit and
- * only the last ones reach over the edge. So all sides get the padding that
- * the last windows need, and the kernel as many zeros before its weights:
+ * A convolution pads opposite sides alike, but windows start at the first unit
+ * and only the last ones reach over the edge. So both sides get the padding
+ * that the last windows need, and the kernel as many zeros before its weights:
  * windows start that much earlier, where nothing counts.
  */
 #include "lib/base/mem.h"
@@ -31,16 +31,16 @@ static bool as_convolution(struct convolution *c, const struct windows *w)
 {
     const struct windows_axis *rows = &w->rows, *columns = &w->columns;
     size_t down = overhang(rows), across = overhang(columns);
-    size_t padding = down > across ? down : across;
     *c = (struct convolution){.channels = w->maps.units,
                               .height = rows->units,
                               .width = columns->units,
                               .maps = w->maps.windows,
-                              .kernel_height = rows->size + padding,
-                              .kernel_width = columns->size + padding,
+                              .kernel_height = rows->size + down,
+                              .kernel_width = columns->size + across,
                               .stride = rows->windows > 1 ? rows->stride
                                                           : columns->stride,
-                              .padding = padding,
+                              .padding_y = down,
+        .padding_x = across,
                               .rows = rows->windows,
                               .columns = columns->windows};
     return rows->windows == 1 || columns->windows == 1 ||
@@ -63,7 +63,7 @@ static int emit_kernel(const struct windows *w, const struct convolution *c,
             float weight = map_weight(&w->maps, k, m);
             for (size_t i = 0; i < rows->size; i++)
                 for (size_t j = 0; j < columns->size; j++)
-                    out[(i + c->padding) * across + j + c->padding] =
+                    out[(i + c->padding_y) * across + j + c->padding_x] =
                         weight * rows->weights[i] * columns->weights[j];
         }
     return g->constant(
