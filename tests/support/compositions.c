@@ -15,8 +15,8 @@ static const struct {
     const char *name, *settings;
 } settings[] = {
     {"dense", ",\"units\":8"},
+    {"conv2d", ",\"maps\":3,\"kernel\":[2,3],\"padding\":1"},
     {"local2d", ",\"kernel\":2,\"padding\":1,\"period\":[2,3]"},
-    {"conv2d", ",\"maps\":3,\"kernel\":2,\"padding\":1"},
     {"recurrent", ",\"steps\":3"},
     {"iterative", ",\"steps\":1000,\"tolerance\":1e-6"},
     {"l1", ",\"lambda\":0.05"},
