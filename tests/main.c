@@ -19,6 +19,7 @@
     X(hierarchy) X(pools) X(groups) X(groups_codes) X(windows)                \
     X(windows_rule) X(windows_emit) X(tree) X(lateral) X(lateral_codes)       \
     X(axes) X(preprocess) X(solver) X(iterative) X(model) X(prune) X(emit)    \
+    X(preprocess_pictures)                                                    \
     X(orientation) X(pinwheels) X(atoms) X(render)                            \
     X(math) X(lanes) X(eigen) X(convolution)                                  \
     X(safetensors) X(npy) X(idx) X(npz) X(csv) X(image) X(canvas) X(dataset)  \

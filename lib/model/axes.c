@@ -11,9 +11,8 @@ extern const struct encoder_kind encoder_feedforward, encoder_recurrent,
 extern const struct structure_kind structure_l1, structure_groups,
     structure_tree, structure_lateral, structure_gaussian;
 
-const struct operator_kind *const operators[] = {&operator_dense,
-                                                 &operator_conv2d,
-                                                 &operator_local2d, NULL};
+const struct operator_kind *const operators[] = {
+    &operator_dense, &operator_conv2d, &operator_local2d, NULL};
 const struct encoder_kind *const encoders[] = {
     &encoder_feedforward, &encoder_recurrent, &encoder_iterative, NULL};
 const struct structure_kind *const structures[] = {
@@ -91,6 +90,13 @@ enum err_code axes_compatible(const struct operator_kind *op,
                        "structure \"%s\" wants %zu numbers a unit, which "
                        "encoder \"%s\" does not give",
                        structure->name, structure->heads, encoder->name);
+    if (encoder->decodes && !structure->prox && structure->threshold &&
+        !op->columns)
+        return err_set(e, ERR_INVALID,
+                       "encoder \"%s\" goes unit by unit with structure "
+                       "\"%s\", and operator \"%s\" does not give the atom "
+                       "of one unit",
+                       encoder->name, structure->name, op->name);
     if (encoder->decodes && !structure->prox && !structure->threshold)
         return err_set(e, ERR_INVALID,
                        "encoder \"%s\" needs a proximal step or a threshold, "

@@ -2,7 +2,8 @@
  *
  *   unit_norm   x / max(||x||, 1e-12), as the paper has it for MNIST
  *               (Rolfe & LeCun 2013, section 4)
- *   whiten      preprocess_whiten.c
+ *   whiten, whiten_filter, local_contrast: preprocess_whiten.c, _filter.c,
+ *               _contrast.c
  */
 #include "lib/model/preprocess.h"
 
@@ -66,8 +67,8 @@ static const struct preprocess_kind unit_norm = {
 
 /* ---- the list ---- */
 
-static const struct preprocess_kind *const kinds[] = {&unit_norm,
-                                                      &preprocess_whiten};
+static const struct preprocess_kind *const kinds[] = {
+    &unit_norm, &preprocess_whiten, &preprocess_filter, &preprocess_contrast};
 
 static const struct preprocess_kind *find(const char *name)
 {
@@ -89,7 +90,7 @@ static enum err_code check_members(const struct json *j, const char *where,
 }
 
 static enum err_code add_step(struct preprocess *p, const struct json *j,
-                              const char *where, size_t m,
+                              const char *where, const struct space *in,
                               struct params *params, struct err *e)
 {
     const char *name = "";
@@ -106,14 +107,14 @@ static enum err_code add_step(struct preprocess *p, const struct json *j,
         if (kind->scales && before->scales)
             return err_set(e, ERR_INVALID, "%s.op: rows are scaled already",
                            where);
-        if (kind->mixes && before->mixes)
-            return err_set(e, ERR_INVALID, "%s.op: inputs are mixed already",
+        if (kind->learns && before->learns)
+            return err_set(e, ERR_INVALID, "%s.op: inputs are whitened already",
                            where);
     }
     struct preprocess_step *step = &p->steps[p->n++];
-    *step = (struct preprocess_step){.kind = kind};
+    *step = (struct preprocess_step){.kind = kind, .in = *in};
     if (check_members(j, where, kind, e) ||
-        (kind->configure && kind->configure(step, j, where, m, params, e)))
+        (kind->configure && kind->configure(step, j, where, params, e)))
         return e->code;
     return ERR_OK;
 }
@@ -133,7 +134,7 @@ enum err_code preprocess_configure(struct preprocess *p, const struct json *j,
          step = json_next(step)) {
         char where[32];
         snprintf(where, sizeof where, "preprocess[%zu]", p->n);
-        if (add_step(p, step, where, space_size(in), params, e))
+        if (add_step(p, step, where, in, params, e))
             return e->code;
     }
     return ERR_OK;

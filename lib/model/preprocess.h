@@ -27,8 +27,10 @@ struct preprocess {
     size_t n;
     struct preprocess_step {
         const struct preprocess_kind *kind;
-        float epsilon; /* the settings and tensors of */
-        struct param *mean, *whiten, *unwhiten; /* steps that have such */
+        struct space in;
+        /* The settings and tensors of steps that have such. */
+        float epsilon, cutoff, power, sigma, floor;
+        struct param *mean, *whiten, *unwhiten, *rows, *columns;
     } steps[PREPROCESS_MAX_STEPS];
 };
 

@@ -10,12 +10,13 @@ struct preprocess_kind {
     const char *name;
     const char *const *settings; /* members beside "op" */
     bool scales;                 /* at most one step of a list does */
-    bool mixes;                  /* at most one step of a list does */
+    bool learns;                 /* at most one step of a list does */
+    bool mixes;                  /* numbers depend on several inputs */
 
-    /* Reads settings, declares tensors for m inputs. Optional. */
+    /* Reads settings, declares tensors for inputs of s->in. Optional. */
     enum err_code (*configure)(struct preprocess_step *s, const struct json *j,
-                               const char *where, size_t m,
-                               struct params *params, struct err *e);
+                               const char *where, struct params *params,
+                               struct err *e);
     /* Learns the tensors from rows x (n,m). Optional. */
     enum err_code (*start)(const struct preprocess_step *s, const float *x,
                            size_t n, size_t m, struct err *e);
@@ -34,6 +35,7 @@ struct preprocess_kind {
                      int scale);
 };
 
-extern const struct preprocess_kind preprocess_whiten;
+extern const struct preprocess_kind preprocess_whiten, preprocess_filter,
+    preprocess_contrast;
 
 #endif

@@ -18,9 +18,10 @@
 #define MAX_INPUTS 4096 /* two matrices of 64 MiB; eigenvalues in minutes */
 
 static enum err_code configure(struct preprocess_step *s, const struct json *j,
-                               const char *where, size_t m,
-                               struct params *params, struct err *e)
+                               const char *where, struct params *params,
+                               struct err *e)
 {
+    const size_t m = space_size(&s->in);
     static const enum param_axis fixed[] = {AXIS_FIXED, AXIS_FIXED};
     double epsilon = 0.01;
     if (json_get_number(j, where, "epsilon", 1e-6, 100, &epsilon, e))
@@ -211,6 +212,7 @@ static int emit_undo(const struct preprocess_step *s, struct graph *g, int x,
 const struct preprocess_kind preprocess_whiten = {
     .name = "whiten",
     .settings = (const char *const[]){"epsilon", NULL},
+    .learns = true,
     .mixes = true,
     .configure = configure,
     .start = start,

@@ -16,7 +16,7 @@ static const struct {
 } settings[] = {
     {"dense", ",\"units\":8"},
     {"conv2d", ",\"maps\":3,\"kernel\":[2,3],\"padding\":1"},
-    {"local2d", ",\"kernel\":2,\"padding\":1,\"period\":[2,3]"},
+    {"local2d", ",\"kernel\":2,\"padding\":1,\"period\":[2,4]"},
     {"recurrent", ",\"steps\":3"},
     {"iterative", ",\"steps\":1000,\"tolerance\":1e-6"},
     {"l1", ",\"lambda\":0.05"},
@@ -28,6 +28,10 @@ static const struct {
                 "\"near\":1,\"far\":3,\"learned\":true,\"bound\":1"},
     {"gaussian", ",\"lambda\":0.05"},
 };
+
+/* Units that share weights are told apart by where they stand alone. */
+static const char shared_groups[] =
+    ",\"lambda\":0.05,\"window\":{\"size\":2,\"stride\":2}";
 
 static const char *settings_of(const char *name)
 {
@@ -43,6 +47,7 @@ struct choice {
     const struct structure_kind *structure;
     const struct nonlinearity *f; /* NULL: the encoder has none */
     bool gain, pooled, stacked;
+    bool windows; /* its groups are windows */
 };
 
 static bool takes(const struct encoder_kind *encoder, const char *setting)
@@ -89,6 +94,9 @@ static const char *write(const struct choice *c)
 {
     static char text[1024];
     char layer[400], net[80] = "";
+    const char *structure = settings_of(c->structure->name);
+    if (c->windows)
+        structure = shared_groups;
     if (c->f)
         snprintf(net, sizeof net, ",\"nonlinearity\":\"%s\",\"gain\":%s",
                  c->f->name, c->gain ? "true" : "false");
@@ -96,8 +104,8 @@ static const char *write(const struct choice *c)
              "{\"operator\":\"%s\"%s,\"encoder\":{\"kind\":\"%s\"%s%s},"
              "\"structure\":{\"kind\":\"%s\"%s},\"up\":\"%s\"}",
              c->op->name, settings_of(c->op->name), c->encoder->name,
-             settings_of(c->encoder->name), net, c->structure->name,
-             settings_of(c->structure->name), c->pooled ? "pooled" : "code");
+             settings_of(c->encoder->name), net, c->structure->name, structure,
+             c->pooled ? "pooled" : "code");
     snprintf(text, sizeof text,
              "{\"input\":{\"shape\":[2,3],\"range\":[0,1]},"
              "\"preprocess\":[{\"op\":\"unit_norm\"}],"
@@ -108,7 +116,8 @@ static const char *write(const struct choice *c)
 }
 
 /* Whether the layer takes them together: it refuses structures that name single
- * units where units share their weights. Other refusals are faults, which the
+ * units where units share their weights, and encoders that take one atom at a
+ * time from operators that do not give it. Other refusals are faults, which the
  * test that makes the model shows. */
 static bool allowed(struct choice *c)
 {
@@ -116,10 +125,12 @@ static bool allowed(struct choice *c)
     if (axes_compatible(c->op, c->encoder, c->structure, true, &e))
         return false;
     vary(0, c, false);
+    c->windows = c->structure->variant && c->op != operators[0];
     const char *text = write(c);
     struct json *j = json_parse(text, strlen(text), &e);
     struct model *m = j ? model_new(j, NULL, COMPOSITION_CLASSES, &e) : NULL;
-    bool refused = !m && strstr(e.msg, "names single units");
+    bool refused = !m && (strstr(e.msg, "names single units") ||
+                          strstr(e.msg, "one atom at a time"));
     model_free(m);
     json_free(j);
     return !refused;
@@ -201,16 +212,18 @@ struct model *composition_model(size_t i)
     return m;
 }
 
-struct model *composition_whitened(void)
+struct model *composition_preprocessed(const char *steps)
 {
     enum { SAMPLES = 60 };
-    static const char text[] =
-        "{\"input\":{\"shape\":[2,3],\"range\":[0,1]},"
-        "\"preprocess\":[{\"op\":\"whiten\"},{\"op\":\"unit_norm\"}],"
-        "\"layers\":[{\"operator\":\"dense\",\"units\":8,\"encoder\":"
-        "{\"kind\":\"recurrent\",\"nonlinearity\":\"relu\",\"steps\":3},"
-        "\"structure\":{\"kind\":\"l1\",\"lambda\":0.05}}],"
-        "\"classifier\":{\"input\":\"code\"}}";
+    char text[1024];
+    snprintf(text, sizeof text,
+             "{\"input\":{\"shape\":[2,3],\"range\":[0,1]},"
+             "\"preprocess\":[%s],"
+             "\"layers\":[{\"operator\":\"dense\",\"units\":8,\"encoder\":"
+             "{\"kind\":\"recurrent\",\"nonlinearity\":\"relu\",\"steps\":3},"
+             "\"structure\":{\"kind\":\"l1\",\"lambda\":0.05}}],"
+             "\"classifier\":{\"input\":\"code\"}}",
+             steps);
     float x[SAMPLES * COMPOSITION_INPUTS];
     struct err e;
     struct json *config = json_parse(text, strlen(text), &e);
@@ -220,6 +233,12 @@ struct model *composition_whitened(void)
     composition_rows(x, NULL, SAMPLES, 1);
     ck_assert_msg(!model_start(m, 1, x, SAMPLES, &e), "%s", e.msg);
     return m;
+}
+
+struct model *composition_whitened(void)
+{
+    return composition_preprocessed(
+        "{\"op\":\"whiten\"},{\"op\":\"unit_norm\"}");
 }
 
 void composition_rows(float *x, int *labels, size_t B, unsigned seed)

@@ -24,6 +24,9 @@ struct model *composition_model(size_t i);
 /* One that whitens its inputs and scales them, started on random rows. */
 struct model *composition_whitened(void);
 
+/* The same with other steps: the inside of the array "preprocess". */
+struct model *composition_preprocessed(const char *steps);
+
 /* B rows of random input (B, COMPOSITION_INPUTS), and labels. */
 void composition_rows(float *x, int *labels, size_t B, unsigned seed);
 

@@ -40,7 +40,7 @@ static bool as_convolution(struct convolution *c, const struct windows *w)
                               .stride = rows->windows > 1 ? rows->stride
                                                           : columns->stride,
                               .padding_y = down,
-        .padding_x = across,
+                              .padding_x = across,
                               .rows = rows->windows,
                               .columns = columns->windows};
     return rows->windows == 1 || columns->windows == 1 ||

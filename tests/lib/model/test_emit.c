@@ -274,9 +274,14 @@ START_TEST(the_graph_is_the_model)
 }
 END_TEST
 
-START_TEST(whitening_is_in_the_graph)
+static const char *const steps[] = {
+    "{\"op\":\"whiten\"},{\"op\":\"unit_norm\"}", "{\"op\":\"whiten_filter\"}",
+    "{\"op\":\"whiten_filter\",\"power\":2},"
+    "{\"op\":\"local_contrast\",\"sigma\":1},{\"op\":\"unit_norm\"}"};
+
+START_TEST(preprocessing_is_in_the_graph)
 {
-    check(composition_whitened());
+    check(composition_preprocessed(steps[_i]));
 }
 END_TEST
 
@@ -305,7 +310,8 @@ Suite *suite_emit(void)
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_loop_test(t, the_graph_is_the_model, 0,
                         (int)compositions_count());
-    tcase_add_test(t, whitening_is_in_the_graph);
+    tcase_add_loop_test(t, preprocessing_is_in_the_graph, 0,
+                        (int)(sizeof steps / sizeof steps[0]));
     tcase_add_test(t, a_listener_that_gives_up_is_an_error);
     suite_add_tcase(s, t);
     return s;
