@@ -53,6 +53,12 @@ void vec_add(float *out, const float *x, float factor, size_t n);
 /* The largest |x_i|; entries that are not numbers do not count. */
 float vec_largest(const float *x, size_t n);
 bool vec_finite(const float *x, size_t n);
+/* out = a b, out += a b, x *= a, number by number. */
+void vec_multiply(float *restrict out, const float *restrict a,
+                  const float *restrict b, size_t n);
+void vec_multiply_by(float *restrict x, const float *restrict a, size_t n);
+void vec_add_products(float *restrict out, const float *restrict a,
+                      const float *restrict b, size_t n);
 
 /* Each of B rows (n): p = softmax(u); stable for large u. p may be u. */
 void softmax_rows(float *p, const float *u, size_t B, size_t n);

@@ -16,6 +16,13 @@ CONFIGS = {
     "deep": models.compose((3, 4), models.dense(9, up="pooled"),
                            models.dense(6, "feedforward"),
                            models.dense(5, steps=2, nonlinearity="shrink")),
+    "windows": models.compose((3, 4), models.dense(
+        3000, "feedforward", structure={"kind": "groups", "lambda": 0.1,
+                                        "window": {"maps": 4}}, up="pooled"),
+                              models.dense(40, structure={
+                                  "kind": "groups", "lambda": 0.1,
+                                  "window": {"maps": 5, "maps_stride": 3}}),
+                              classifier="pooled"),
     "white": models.compose((3, 4), models.dense(9),
                             preprocess=("whiten", "unit_norm")),
     "plain": models.compose((12,), models.dense(9, decoder=False),
@@ -95,12 +102,14 @@ def test_steps(t):
 def test_layers(t):
     """layer chooses whose code, groups and reconstruction are meant"""
     x = inputs()
-    model = REFERENCE["deep"]
-    for layer in range(3):
-        got = ask(t, "deep", "infer", x, layer=layer, format="dense",
+    for name, layer in (("deep", 0), ("deep", 1), ("deep", 2),
+                        ("windows", 0), ("windows", 1)):
+        model = REFERENCE[name]
+        got = ask(t, name, "infer", x, layer=layer, format="dense",
                   outputs=["code", "groups", "reconstruction"])
         near.arrays("code", got["codes"], model.encode(x, layer), 1e-4)
         near.arrays("groups", got["groups"], model.pool(x, layer), 1e-4)
+        assert ask(t, name, "pool", x, layer=layer)["groups"] == got["groups"]
         drawn, error = model.reconstruct(x, layer)
         near.arrays("drawn", got["reconstructions"], drawn, 1e-4)
         near.arrays("error", got["relative_error"], error, 1e-4)
@@ -109,7 +118,8 @@ def test_layers(t):
 
 
 def test_pool(t):
-    """pool of l1 is each unit's magnitude"""
+    """pool gives each unit's magnitude for l1, for windows their weighted norm
+    """
     x = inputs()
     for name, model in REFERENCE.items():
         near.arrays(name, ask(t, name, "pool", x)["groups"], model.pool(x),

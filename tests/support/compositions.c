@@ -6,11 +6,13 @@
 
 #include "lib/model/axes.h"
 
+#include <assert.h>
 #include <check.h>
 #include <stdio.h>
 #include <string.h>
 
-/* Settings that a value needs; the others have defaults. */
+/* Settings that a value needs; the others have defaults. A structure that
+ * stands there several times is met with each. */
 static const struct {
     const char *name, *settings;
 } settings[] = {
@@ -22,6 +24,9 @@ static const struct {
     {"l1", ",\"lambda\":0.05"},
     {"groups", ",\"lambda\":0.05,\"lists\":[[0,1,2],[2,3,4],[6,4,1]],"
                "\"weights\":[[1,2,0.5],[1,1,1],[0.7,0.2,1]]"},
+    {"groups", ",\"lambda\":0.05,\"window\":{\"maps\":3,\"maps_stride\":2}"},
+    {"groups", ",\"lambda\":0.05,\"window\":{\"size\":2,\"sigma\":1}"},
+    {"groups", ",\"lambda\":0.05,\"window\":{\"size\":2,\"stride\":2}"},
     {"tree", ",\"lambda\":0.05,\"parents\":[-1,0,0,1,1,-1,5,3],"
              "\"weights\":[1,1,0.5,1,2,1,1,1.5]"},
     {"lateral", ",\"lambda\":0.05,\"strength\":0.3,\"pattern\":\"ring\","
@@ -29,25 +34,25 @@ static const struct {
     {"gaussian", ",\"lambda\":0.05"},
 };
 
-/* Units that share weights are told apart by where they stand alone. */
-static const char shared_groups[] =
-    ",\"lambda\":0.05,\"window\":{\"size\":2,\"stride\":2}";
+enum { SETTINGS = sizeof settings / sizeof settings[0] };
 
-static const char *settings_of(const char *name)
+/* The n-th of its settings; NULL past the last. */
+static const char *settings_of(const char *name, size_t n)
 {
-    for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++)
-        if (strcmp(settings[i].name, name) == 0)
+    size_t seen = 0;
+    for (size_t i = 0; i < SETTINGS; i++)
+        if (strcmp(settings[i].name, name) == 0 && seen++ == n)
             return settings[i].settings;
-    return "";
+    return seen == 0 && n == 0 ? "" : NULL;
 }
 
 struct choice {
     const struct operator_kind *op;
     const struct encoder_kind *encoder;
     const struct structure_kind *structure;
+    const char *settings;         /* of the structure */
     const struct nonlinearity *f; /* NULL: the encoder has none */
     bool gain, pooled, stacked;
-    bool windows; /* its groups are windows */
 };
 
 static bool takes(const struct encoder_kind *encoder, const char *setting)
@@ -94,18 +99,15 @@ static const char *write(const struct choice *c)
 {
     static char text[1024];
     char layer[400], net[80] = "";
-    const char *structure = settings_of(c->structure->name);
-    if (c->windows)
-        structure = shared_groups;
     if (c->f)
         snprintf(net, sizeof net, ",\"nonlinearity\":\"%s\",\"gain\":%s",
                  c->f->name, c->gain ? "true" : "false");
     snprintf(layer, sizeof layer,
              "{\"operator\":\"%s\"%s,\"encoder\":{\"kind\":\"%s\"%s%s},"
              "\"structure\":{\"kind\":\"%s\"%s},\"up\":\"%s\"}",
-             c->op->name, settings_of(c->op->name), c->encoder->name,
-             settings_of(c->encoder->name), net, c->structure->name, structure,
-             c->pooled ? "pooled" : "code");
+             c->op->name, settings_of(c->op->name, 0), c->encoder->name,
+             settings_of(c->encoder->name, 0), net, c->structure->name,
+             c->settings, c->pooled ? "pooled" : "code");
     snprintf(text, sizeof text,
              "{\"input\":{\"shape\":[2,3],\"range\":[0,1]},"
              "\"preprocess\":[{\"op\":\"unit_norm\"}],"
@@ -115,59 +117,79 @@ static const char *write(const struct choice *c)
     return text;
 }
 
+/* What the axes may refuse of the first layer. */
+static bool compatible(const struct choice *c, const struct json *config)
+{
+    struct err e;
+    const struct json *layer = json_first(json_get(config, "layers"));
+    const struct structure_kind *structure = c->structure;
+    if (structure->variant)
+        structure = structure->variant(json_get(layer, "structure"));
+    return !axes_compatible(c->op, c->encoder, structure, true, &e);
+}
+
 /* Whether the layer takes them together: it refuses structures that name single
- * units where units share their weights, and encoders that take one atom at a
- * time from operators that do not give it. Other refusals are faults, which the
- * test that makes the model shows. */
+ * units where units share their weights, windows over space where the code is
+ * no picture, and encoders that take one atom at a time from operators that do
+ * not give it. Other refusals are faults, which the test that makes the model
+ * shows. */
 static bool allowed(struct choice *c)
 {
     struct err e;
-    if (axes_compatible(c->op, c->encoder, c->structure, true, &e))
-        return false;
     vary(0, c, false);
-    c->windows = c->structure->variant && c->op != operators[0];
     const char *text = write(c);
     struct json *j = json_parse(text, strlen(text), &e);
-    struct model *m = j ? model_new(j, NULL, COMPOSITION_CLASSES, &e) : NULL;
-    bool refused = !m && (strstr(e.msg, "names single units") ||
-                          strstr(e.msg, "one atom at a time"));
+    bool go = j && compatible(c, j);
+    struct model *m = go ? model_new(j, NULL, COMPOSITION_CLASSES, &e) : NULL;
+    bool refused = go && !m &&
+                   (strstr(e.msg, "names single units") ||
+                    strstr(e.msg, "do not fit the code") ||
+                    strstr(e.msg, "one atom at a time"));
     model_free(m);
     json_free(j);
-    return !refused;
+    return go && !refused;
 }
 
-/* The i-th choice that is allowed; false past the last. */
-static bool choose(size_t i, struct choice *out)
+enum { MOST = 1000 };
+static struct choice choices[MOST];
+static size_t n_choices;
+
+/* Those of these kinds, with each of the structure's settings. */
+static void add_choices(struct choice c, bool all)
 {
+    for (size_t n = 0; (c.settings = settings_of(c.structure->name, n)); n++) {
+        bool goes = allowed(&c);
+        for (size_t k = 0; goes && vary(k, &c, all); k++) {
+            assert(n_choices < MOST);
+            choices[n_choices++] = c;
+        }
+    }
+}
+
+/* Fills the list once; tests that fork inherit it. */
+static void find_choices(void)
+{
+    if (n_choices > 0)
+        return;
     for (size_t o = 0; operators[o]; o++)
         for (size_t n = 0; encoders[n]; n++)
-            for (size_t s = 0; structures[s]; s++) {
-                *out = (struct choice){.op = operators[o],
-                                       .encoder = encoders[n],
-                                       .structure = structures[s]};
-                if (!allowed(out))
-                    continue;
-                for (size_t k = 0; vary(k, out, o == 0 && s == 0); k++)
-                    if (i-- == 0)
-                        return true;
-            }
-    return false;
+            for (size_t s = 0; structures[s]; s++)
+                add_choices((struct choice){.op = operators[o],
+                                            .encoder = encoders[n],
+                                            .structure = structures[s]},
+                            o == 0 && s == 0);
 }
 
 size_t compositions_count(void)
 {
-    struct choice c;
-    size_t n = 0;
-    while (choose(n, &c))
-        n++;
-    return n;
+    find_choices();
+    return n_choices;
 }
 
 const char *composition_name(size_t i)
 {
-    struct choice c;
-    ck_assert(choose(i, &c));
-    return write(&c);
+    ck_assert_uint_lt(i, compositions_count());
+    return write(&choices[i]);
 }
 
 struct json *composition_config(size_t i)

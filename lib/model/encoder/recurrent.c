@@ -14,9 +14,9 @@
 #include "lib/base/mem.h"
 #include "lib/math/kernels.h"
 #include "lib/model/encoder/units.h"
+#include "lib/model/solver.h"
 
 #include <stdio.h>
-
 #include <string.h>
 
 /* Bound of the norm of E's rows, times T: keeps the implied step small enough
@@ -45,12 +45,28 @@ static enum err_code configure(struct layer *l, const struct json *encoder,
     return ERR_OK;
 }
 
+/* The step that units which overlap much can bear: from 2 / lambda_max(D'D) on
+ * a code would grow with each step. */
+static float stable_step(const struct layer *l, float step)
+{
+    const struct solver solver = {.method = SOLVER_ISTA};
+    size_t bytes = solver_scratch_bytes(&solver, l, 1);
+    struct arena scratch;
+    arena_init(&scratch, SIZE_MAX);
+    float L = arena_reserve(&scratch, bytes)
+                  ? solver_step_bound(&solver, l, &scratch)
+                  : 0;
+    arena_fini(&scratch);
+    return step * L < 2 ? step : 1 / L;
+}
+
 /* A few steps of ISTA with a small step, from which learning departs. */
 static void start(struct layer *l, struct rng *rng)
 {
     float step = row_bound / (float)l->encoder.steps;
     units_start(l);
     if (l->dec.kind) {
+        step = stable_step(l, step);
         l->enc.kind->start_adjoint(&l->enc, &l->dec, step);
         l->rec.kind->start_residual(&l->rec, &l->dec, step);
     } else {

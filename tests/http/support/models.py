@@ -67,6 +67,9 @@ def tensors(config, classes, rng, recurrent):
                    structures.tensors(layer["structure"], n).items())
         out.update(("layers.%d.%s" % (i, k), v) for k, v in own.items())
         pools = len(own.get("structure.groups.indptr", range(n + 1))) - 1
+        rule = structures.ring(layer["structure"], n)
+        if rule is not None:
+            pools = len(rule)
         sizes = {"code": n, "pooled": pools}
         m = sizes[layer["up"]]
     if "classifier" in config:

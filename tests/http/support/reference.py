@@ -8,6 +8,8 @@ import json
 import numpy as np
 from safetensors import safe_open
 
+from . import structures
+
 TINY = 1e-12  # what divides is never smaller
 
 NONLINEARITIES = {
@@ -28,14 +30,16 @@ def norms(rows):
 
 
 class Layer:
-    """A dense layer with l1 as its structure."""
+    """A dense layer with l1, or windows over its units, as its structure."""
 
     def __init__(self, index, config, tensors):
         def get(name):
             return tensors.get("layers.%d.%s" % (index, name))
 
         assert config["operator"] == "dense", config
-        assert config["structure"]["kind"] == "l1", config
+        self.windows = structures.ring(config["structure"], config["units"])
+        assert (config["structure"]["kind"] == "l1" or
+                self.windows is not None), config
         self.f = NONLINEARITIES[config["encoder"]["nonlinearity"]]
         self.steps = config["encoder"].get("steps", 1)
         self.pooled_up = config.get("up", "code") == "pooled"
@@ -57,6 +61,18 @@ class Layer:
     def unit(self, a):
         z = self.f(a, self.b)
         return z if self.gain is None else z * self.gain
+
+    def pool(self, z):
+        if self.windows is None:
+            return np.abs(z)
+        return np.sqrt(z ** 2 @ self.windows.T)
+
+    def unpool(self, wanted, z):
+        """z scaled so that its pools are as wanted."""
+        if self.windows is None:
+            return wanted * np.sign(z)
+        share = wanted / np.maximum(self.pool(z), TINY)
+        return z * (share @ self.windows) / self.windows.sum(0)
 
 
 class Model:
@@ -107,14 +123,16 @@ class Model:
         out = []
         for layer in self.layers:
             out.append(layer.encode(up, steps))
-            up = np.abs(out[-1][-1]) if layer.pooled_up else out[-1][-1]
+            up = out[-1][-1]
+            if layer.pooled_up:
+                up = layer.pool(up)
         return out
 
     def encode(self, x, layer=-1, steps=None):
         return self.traces(x, steps)[layer][-1]
 
     def pool(self, x, layer=-1):
-        return np.abs(self.encode(x, layer))
+        return self.layers[layer].pool(self.encode(x, layer))
 
     def draw(self, z, layer=-1, trace=None):
         """What codes z (B,n) of a layer draw, as the first layer sees it.
@@ -124,8 +142,7 @@ class Model:
         for i in range(top, -1, -1):
             z = z @ self.layers[i].D.T
             if i > 0 and self.layers[i - 1].pooled_up:
-                below = trace[i - 1][-1]
-                z = z * np.sign(below)
+                z = self.layers[i - 1].unpool(z, trace[i - 1][-1])
         return z
 
     def decode(self, z, layer=-1, scale=1.0):
@@ -144,5 +161,5 @@ class Model:
 
     def probabilities(self, x):
         z = self.encode(x)
-        z = np.abs(z) if self.pooled_in else z
+        z = self.layers[-1].pool(z) if self.pooled_in else z
         return softmax(z / norms(z) @ self.C.T + self.c)

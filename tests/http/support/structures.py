@@ -45,7 +45,7 @@ def _groups(settings, n):
             for group in ancestors(up, unit):
                 out[group][unit] = price[group] ** 2
         return out
-    if settings["kind"] != "groups":
+    if settings["kind"] != "groups" or "window" in settings:
         return None
     if "map" in settings:
         return list(_windows(**settings["map"]))
@@ -53,6 +53,19 @@ def _groups(settings, n):
     lists = settings.get("lists") or np.arange(n).reshape(-1, size)
     weights = settings.get("weights") or [[1] * len(one) for one in lists]
     return [dict(zip(*pair)) for pair in zip(lists, weights)]
+
+
+def ring(settings, n):
+    """Weights (pools,n) of windows over maps that are single units; None: there
+    is no such rule."""
+    if "window" not in settings:
+        return None
+    maps, stride = (settings["window"].get(key, 1)
+                    for key in ("maps", "maps_stride"))
+    out = np.zeros((-(-n // stride), n))
+    for k, row in enumerate(out):
+        row[np.arange(k * stride, k * stride + maps) % n] = 1 / maps
+    return out
 
 
 def _apart(settings, n):

@@ -2,6 +2,7 @@
  * what samples show, a recurrent map that is what the decoder implies, the part
  * of the picture that a unit draws in, and refusals that tell both shapes.
  */
+#include "lib/math/kernels.h"
 #include "lib/model/model.h"
 #include "tests/support/near.h"
 
@@ -181,6 +182,32 @@ START_TEST(the_recurrent_map_is_what_the_decoder_implies)
 END_TEST
 
 /* With padding the same holds for units that lie wholly inside. */
+/* Many atoms overlap at each place, so that 1.25 / 3 would be too large a step:
+ * without a threshold in their way codes would grow for ever. */
+START_TEST(the_first_net_goes_on_for_ever_without_growing)
+{
+    static const struct model_options long_run = {.steps = 400};
+    float x[144];
+    struct pass few, many;
+    struct model *m = try_model("[12,12]", "\"maps\":16,\"kernel\":5",
+                                "recurrent\",\"steps\":3,"
+                                "\"nonlinearity\":\"identity");
+    ck_assert_msg(m != NULL, "%s", e.msg);
+    ck_assert_msg(!model_start(m, 5, NULL, 0, &e), "%s", e.msg);
+    for (size_t i = 0; i < 144; i++)
+        x[i] = sinf((float)(i * i));
+    ck_assert(
+        !model_encode(m, &few, x, 1, &(struct model_options){0}, &memory, &e));
+    ck_assert_msg(!model_encode(m, &many, x, 1, &long_run, &memory, &e), "%s",
+                  e.msg);
+    size_t n = layer_units(&m->layers[0]);
+    ck_assert_double_gt(vec_norm(few.layers[0].z, n), 0.1);
+    ck_assert_double_lt(vec_norm(many.layers[0].z, n),
+                        10 * vec_norm(few.layers[0].z, n));
+    model_free(m);
+}
+END_TEST
+
 START_TEST(with_padding_the_middle_is_exact)
 {
     struct model *m =
@@ -335,6 +362,7 @@ Suite *suite_conv2d(void)
     tcase_add_test(t, the_encoder_starts_as_the_adjoint);
     tcase_add_loop_test(t, the_recurrent_map_is_what_the_decoder_implies, 0,
                         COUNT(unpadded));
+    tcase_add_test(t, the_first_net_goes_on_for_ever_without_growing);
     tcase_add_test(t, with_padding_the_middle_is_exact);
     tcase_add_loop_test(t, a_unit_draws_within_its_view, 0, COUNT(viewed));
     tcase_add_test(t, packed_weights_give_the_same_code);
