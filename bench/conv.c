@@ -140,8 +140,7 @@ static void work(struct bench *b, const char *what, size_t times)
 int main(int argc, char **argv)
 {
     static struct bench b;
-    char line[64], what[16];
-    unsigned times;
+    char line[64];
     if (argc != 2) {
         fprintf(stderr, "usage: conv FOLDER\n");
         return 2;
@@ -152,12 +151,14 @@ int main(int argc, char **argv)
     arena_init(&b.memory, SIZE_MAX);
     load(&b);
     while (fgets(line, sizeof line, stdin)) {
-        if (strcmp(line, "check\n") == 0) {
+        char *times = strchr(line, ' ');
+        if (times) {
+            *times++ = 0;
+            work(&b, line, strtoul(times, NULL, 10));
+        } else {
             check(&b);
             puts("done");
             fflush(stdout);
-        } else if (sscanf(line, "%15s %u", what, &times) == 2) {
-            work(&b, what, times);
         }
     }
     arena_fini(&b.memory);
