@@ -196,8 +196,8 @@ START_TEST(the_first_net_goes_on_for_ever_without_growing)
     ck_assert_msg(!model_start(m, 5, NULL, 0, &e), "%s", e.msg);
     for (size_t i = 0; i < 144; i++)
         x[i] = sinf((float)(i * i));
-    ck_assert(!model_encode(m, &few, x, 1, &(struct model_options){0}, &memory,
-                            &e));
+    ck_assert(
+        !model_encode(m, &few, x, 1, &(struct model_options){0}, &memory, &e));
     ck_assert_msg(!model_encode(m, &many, x, 1, &long_run, &memory, &e), "%s",
                   e.msg);
     size_t n = layer_units(&m->layers[0]);
