@@ -19,9 +19,14 @@
 
 #include <string.h>
 
-/* Sums that are in registers at a time: with 16 registers of half a lane these
- * six, two vectors and a number fill them. Lists of sums are so many's
- * multiple. */
+/* What a register holds; the compiler keeps a wider vector in memory, which is
+ * many times slower. */
+typedef float part __attribute__((vector_size(KERNEL_WIDTH * sizeof(float))));
+
+enum { PARTS = LANES / KERNEL_WIDTH };
+
+/* Lanes that are summed up at a time: with two parts each they, a vector and a
+ * number fill 16 registers. Lists of sums are so many's multiple. */
 enum { TILE = 6 };
 
 /* Vectors that all tiles read before the next ones: 16 KiB. */
@@ -48,16 +53,19 @@ static void add_products(lanes *restrict sums, const uint32_t *restrict from,
         size_t k1 = n - k0 < CHUNK ? n : k0 + CHUNK;
         for (size_t p = 0; p < n_sums; p += TILE) {
             const float *x[TILE];
-            lanes sum[TILE];
-            for (size_t t = 0; t < TILE; t++) {
-                x[t] = numbers + from[p + t];
-                sum[t] = sums[p + t];
-            }
-            for (size_t k = k0; k < k1; k++)
-                for (size_t t = 0; t < TILE; t++)
-                    sum[t] += vectors[k] * x[t][at[k]];
+            part sum[TILE * PARTS], *out = (part *)(sums + p);
             for (size_t t = 0; t < TILE; t++)
-                sums[p + t] = sum[t];
+                x[t] = numbers + from[p + t];
+            for (size_t i = 0; i < TILE * PARTS; i++)
+                sum[i] = out[i];
+            for (size_t k = k0; k < k1; k++) {
+                const part *vector = (const part *)(vectors + k);
+                for (size_t t = 0; t < TILE; t++)
+                    for (size_t i = 0; i < PARTS; i++)
+                        sum[t * PARTS + i] += vector[i] * x[t][at[k]];
+            }
+            for (size_t i = 0; i < TILE * PARTS; i++)
+                out[i] = sum[i];
         }
     }
 }

@@ -183,6 +183,20 @@ static void learn(const struct fields *f, const struct band *b, lanes *sums,
         }
 }
 
+/* The same of one look. */
+KERNEL_CLONES
+static void learn_one(const struct fields *f, const struct band *b, lanes *sums,
+                      const lanes *at, const lanes *unit)
+{
+    lanes z = *unit;
+    for (size_t c = 0; c < f->channels; c++)
+        for (size_t i = 0; i < f->kernel_height; i++) {
+            const lanes *x = at + c * b->plane + i * b->width;
+            for (size_t j = 0; j < f->kernel_width; j++)
+                *sums++ += z * x[j];
+        }
+}
+
 enum { SIDE = 4 };
 typedef float four __attribute__((vector_size(SIDE * sizeof(float))));
 typedef int32_t four_index __attribute__((vector_size(SIDE * sizeof(float))));
@@ -213,6 +227,7 @@ static inline void add_four(float *d, const lanes *sums)
 }
 
 /* d (n) += the sums of each one's lanes, which become 0. */
+KERNEL_CLONES
 static void add_lanes(float *d, lanes *sums, size_t n)
 {
     size_t whole = n - n % SIDE;
@@ -361,12 +376,8 @@ static void learn_unit(const struct learner *l, float *d, size_t y, size_t k)
                 n = 0;
             }
         }
-    for (size_t i = n; n > 0 && i < LOOKS; i++) {
-        at[i] = at[0];
-        z[i] = (lanes){0};
-    }
-    if (n > 0)
-        learn(f, &l->band, l->sums, at, z);
+    for (size_t i = 0; i < n; i++)
+        learn_one(f, &l->band, l->sums, at[i], &z[i]);
     add_lanes(d, l->sums, taps_of(f));
 }
 

@@ -12,7 +12,10 @@
  * after another; weights (sheets,cell_rows,cell_columns,channels,kernel).
  *
  * 16 rows of a batch go side by side (lanes.h), so that one weight is
- * multiplied with all of them; few rows go one by one.
+ * multiplied with all of them; few rows go one by one. Measured with 13 x 13
+ * fields on 60 x 60 units, one thread of a processor with AVX-512, in GFLOP/s:
+ * sheet and pictures 40 to 50 for 16 rows and more, gradient 15 for 16 and 25
+ * to 30 for 64 (what is left is adding up lanes), all three 6 for single rows.
  */
 #ifndef SPARSED_MATH_FIELDS_H
 #define SPARSED_MATH_FIELDS_H

@@ -2,6 +2,7 @@
 #include "lib/math/kernels.h"
 
 #include <math.h>
+#include <string.h>
 
 KERNEL_CLONES
 size_t nonzeros_count(const float *x, size_t n)
@@ -127,13 +128,41 @@ float vec_largest(const float *x, size_t n)
     return most[0];
 }
 
+KERNEL_CLONES
 bool vec_finite(const float *x, size_t n)
 {
-    /* x - x is 0 for every finite x and NaN for the rest. */
-    float sum = 0;
+    /* Only infinities and NaNs have all bits of the exponent. */
+    const uint32_t exponent = 0x7f800000u;
+    uint32_t found = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t bits;
+        memcpy(&bits, x + i, sizeof bits);
+        found |= (bits & exponent) == exponent;
+    }
+    return found == 0;
+}
+
+KERNEL_CLONES
+void vec_multiply(float *restrict out, const float *restrict a,
+                  const float *restrict b, size_t n)
+{
     for (size_t i = 0; i < n; i++)
-        sum += x[i] - x[i];
-    return sum == 0.0f;
+        out[i] = a[i] * b[i];
+}
+
+KERNEL_CLONES
+void vec_multiply_by(float *restrict x, const float *restrict a, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        x[i] *= a[i];
+}
+
+KERNEL_CLONES
+void vec_add_products(float *restrict out, const float *restrict a,
+                      const float *restrict b, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] += a[i] * b[i];
 }
 
 void softmax_rows(float *p, const float *u, size_t B, size_t n)

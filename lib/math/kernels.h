@@ -13,15 +13,18 @@
 #include <stdint.h>
 
 /* Builds a function for several x86-64 levels and picks one at load time.
- * Off under sanitizers (resolvers run before their runtime) and elsewhere. */
+ * Off under sanitizers (resolvers run before their runtime) and elsewhere.
+ * KERNEL_WIDTH numbers are what a register holds on each level that matters. */
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) &&         \
     !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) &&         \
     !defined(SPARSED_NO_CLONES)
 #define KERNEL_CLONES                                                          \
     __attribute__((                                                            \
         target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
+#define KERNEL_WIDTH 8
 #else
 #define KERNEL_CLONES
+#define KERNEL_WIDTH 4
 #endif
 
 /* Writes the positions of the non-zero entries of x (n) into index (n) and
@@ -50,6 +53,12 @@ void vec_add(float *out, const float *x, float factor, size_t n);
 /* The largest |x_i|; entries that are not numbers do not count. */
 float vec_largest(const float *x, size_t n);
 bool vec_finite(const float *x, size_t n);
+/* out = a b, out += a b, x *= a, number by number. */
+void vec_multiply(float *restrict out, const float *restrict a,
+                  const float *restrict b, size_t n);
+void vec_multiply_by(float *restrict x, const float *restrict a, size_t n);
+void vec_add_products(float *restrict out, const float *restrict a,
+                      const float *restrict b, size_t n);
 
 /* Each of B rows (n): p = softmax(u); stable for large u. p may be u. */
 void softmax_rows(float *p, const float *u, size_t B, size_t n);

@@ -67,7 +67,8 @@ static enum err_code encode_layer(const struct layer *l, struct layer_pass *lp,
     lp->given = keep ? lp->tape.z + (lp->tape.steps - 1) * size : lp->tape.z;
     if (make_code(l, lp, B, options, memory, e))
         return e->code;
-    if (!vec_finite(lp->given, size) || !vec_finite(lp->z, B * layer_units(l)))
+    if (!vec_finite(lp->given, size) ||
+        (lp->z != lp->given && !vec_finite(lp->z, B * layer_units(l))))
         return err_set(e, ERR_INTERNAL,
                        "the code of layer %zu is not finite: fewer steps or "
                        "smaller inputs may help",

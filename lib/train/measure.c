@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-/* Rows of a chunk, fewer where rows are big. */
+/* Rows of a chunk, fewer where rows or their codes are big. */
 #define CHUNK_ROWS ((size_t)256)
 #define CHUNK_NUMBERS ((size_t)4 << 20)
 
@@ -105,6 +105,13 @@ static enum err_code measure_drawing(const struct work *w, struct member *mb,
     return ERR_OK;
 }
 
+KERNEL_CLONES
+static void count_on(size_t *restrict on, const float *restrict z, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        on[i] += z[i] != 0.0f;
+}
+
 static enum err_code encode_chunk(const struct work *w, struct member *mb,
                                   size_t B, struct pass *p)
 {
@@ -116,8 +123,7 @@ static enum err_code encode_chunk(const struct work *w, struct member *mb,
         size_t n = layer_units(&w->m->layers[k]);
         const float *z = p->layers[k].z;
         for (size_t b = 0; b < B; b++)
-            for (size_t i = 0; i < n; i++)
-                on[i] += z[b * n + i] != 0.0f;
+            count_on(on, z + b * n, n);
         on += n;
     }
     return ERR_OK;
@@ -206,6 +212,16 @@ static void work_fini(struct work *w)
     mem_free(w->chunks);
 }
 
+/* Depends on the model only. */
+static size_t chunk_rows(const struct model *m)
+{
+    size_t numbers = model_inputs(m);
+    for (size_t i = 0; i < m->n_layers; i++)
+        numbers += layer_outputs(&m->layers[i]);
+    size_t rows = CHUNK_NUMBERS / numbers;
+    return rows < 1 ? 1 : rows > CHUNK_ROWS ? CHUNK_ROWS : rows;
+}
+
 static enum err_code work_run(struct work *w, struct team *team, struct err *e)
 {
     size_t inputs = model_inputs(w->m);
@@ -213,8 +229,7 @@ static enum err_code work_run(struct work *w, struct team *team, struct err *e)
         return err_set(e, ERR_SHAPE,
                        "rows have %zu numbers, the model takes %zu",
                        w->d->row_size, inputs);
-    w->rows = CHUNK_NUMBERS / inputs;
-    w->rows = w->rows < 1 ? 1 : w->rows > CHUNK_ROWS ? CHUNK_ROWS : w->rows;
+    w->rows = chunk_rows(w->m);
     w->n_chunks = (w->n + w->rows - 1) / w->rows;
     w->n_members = team_size(team);
     for (size_t k = w->layer; k < w->m->n_layers; k++)

@@ -2,6 +2,7 @@
 #include "lib/model/encoder/units.h"
 
 #include "lib/base/mem.h"
+#include "lib/math/kernels.h"
 
 #include <stdio.h>
 
@@ -101,8 +102,7 @@ void units_forward(const struct layer *l, float *z, float *h, const float *a,
     if (enc->gain) {
         const float *gain = for_units(l, enc->gain, scratch);
         for (size_t b = 0; b < B; b++)
-            for (size_t i = 0; i < n; i++)
-                z[b * n + i] = gain[i] * h[b * n + i];
+            vec_multiply(z + b * n, h + b * n, gain, n);
     }
     arena_rewind(scratch, mark);
 }
@@ -137,11 +137,10 @@ void units_backward(const struct layer *l, float *grads, float *da, float *dz,
     if (enc->gain) {
         const float *gain = for_units(l, enc->gain, scratch);
         float *dg = gradient_of(l, enc->gain, grads, scratch);
-        for (size_t b = 0; b < B; b++)
-            for (size_t i = 0; i < n; i++) {
-                dg[i] += dz[b * n + i] * h[b * n + i];
-                dz[b * n + i] *= gain[i];
-            }
+        for (size_t b = 0; b < B; b++) {
+            vec_add_products(dg, dz + b * n, h + b * n, n);
+            vec_multiply_by(dz + b * n, gain, n);
+        }
         fold(l, enc->gain, grads, dg);
     }
     enc->f->backward(da, db, dz, enc->gain ? h : z, B, n);

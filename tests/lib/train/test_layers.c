@@ -105,22 +105,15 @@ START_TEST(a_lower_layers_loss_does_not_look_at_the_upper_one)
 {
     struct loss_weights w = {.reconstruction = 1, .silent = {false, true}};
     struct loss_sums before, after;
-    size_t stacks = 0;
-    for (size_t i = 0; i < compositions_count(); i++) {
-        struct model *m = composition_model(i);
-        composition_rows(rows, labels, ROWS, 3);
-        run_loss(m, &w, NULL, &before);
-        for (size_t k = 0; k < m->params.n; k++)
-            if (m->params.list[k].layer > 0)
-                m->params.list[k].value[0] = NAN;
-        if (m->n_layers > 1) {
-            run_loss(m, &w, NULL, &after);
-            ck_assert(before.total == after.total);
-            stacks++;
-        }
-        model_free(m);
-    }
-    ck_assert_uint_gt(stacks, 0);
+    struct model *m = composition_model((size_t)_i);
+    composition_rows(rows, labels, ROWS, 3);
+    run_loss(m, &w, NULL, &before);
+    for (size_t k = 0; k < m->params.n && m->n_layers > 1; k++)
+        if (m->params.list[k].layer > 0)
+            m->params.list[k].value[0] = NAN;
+    run_loss(m, &w, NULL, &after);
+    ck_assert(before.total == after.total);
+    model_free(m);
 }
 END_TEST
 
@@ -431,11 +424,14 @@ Suite *suite_layers(void)
     Suite *s = suite_create("layers");
     TCase *loss = tcase_create("loss"), *refusing = tcase_create("refusing");
     TCase *training = tcase_create("training");
+    tcase_set_timeout(loss, 60);
     tcase_add_loop_test(loss, what_is_not_trained_changes_no_other_gradient, 0,
                         (int)compositions_count());
     tcase_add_loop_test(loss, the_layers_own_terms_add_up, 0,
                         (int)compositions_count());
-    tcase_add_test(loss, a_lower_layers_loss_does_not_look_at_the_upper_one);
+    tcase_add_loop_test(loss,
+                        a_lower_layers_loss_does_not_look_at_the_upper_one, 0,
+                        (int)compositions_count());
     tcase_add_loop_test(refusing, a_stack_that_cannot_be_is_refused, 0,
                         sizeof bad / sizeof *bad);
     tcase_add_test(training,
