@@ -1,5 +1,5 @@
-"""Pictures for a card, small ones: atoms.png, and orientation.png where units
-lie on a map."""
+"""Pictures for a card, small ones: atoms.png, of a stack atoms-0.png and so on,
+and orientation.png where units lie on a map."""
 import sys
 
 import maps
@@ -26,8 +26,11 @@ def render(model, path, *view):
 def draw(model, folder):
     """Writes them into the folder; the lines that show them."""
     out = []
-    if render(model, folder / "atoms.png"):
-        out.append("![What each unit draws](atoms.png)")
+    for i in range(model.top + 1):
+        name = "atoms-%d.png" % i if model.top else "atoms.png"
+        if render(model, folder / name, "--layer", i):
+            out.append("![What each unit%s draws](%s)" % (
+                " of layer %d" % i if model.top else "", name))
     found = maps.neighbours(model)
     if found and found[1] and model.has_pictures() and render(
             model, folder / "orientation.png", "--view", "orientation"):
