@@ -145,7 +145,7 @@ struct structure {
     struct space cell; /* of the code */
     float lambda;
     float start; /* what the heads after the first give at the start; 0 */
-    void *own; /* kind's own, freed by fini */
+    void *own;   /* kind's own, freed by fini */
 };
 
 #endif
