@@ -2,6 +2,7 @@
 #include "lib/model/layer.h"
 
 #include "lib/model/axes.h"
+#include "lib/model/encoder/units.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -181,7 +182,8 @@ enum err_code layer_configure(struct layer *l, size_t index,
         read_up(l, j, where, e) || configure_shape(l, in, j, where, e) ||
         configure_encoder(l, j, where, params, e) ||
         (decoder && configure_decoder(l, params, e)) ||
-        configure_structure(l, structure, where, params, e))
+        configure_structure(l, structure, where, params, e) ||
+        units_check_start(l, where, e))
         return e->code;
     for (size_t i = first_param; i < params->n; i++)
         params->list[i].layer = index;

@@ -68,10 +68,28 @@ enum err_code units_configure(struct layer *l, const struct json *encoder,
     return ERR_OK;
 }
 
+/* f at no input shows it: one whose b is a threshold gives 0. */
+enum err_code units_check_start(const struct layer *l, const char *where,
+                                struct err *e)
+{
+    float start = l->structure.start, nothing = 0, given = start;
+    float bias = -start;
+    if (l->encoder.f)
+        l->encoder.f->apply(&given, &nothing, &bias, 1, 1);
+    if (given != start)
+        return err_set(e, ERR_INVALID,
+                       "%s.structure.start: nonlinearity \"%s\" cannot start "
+                       "there",
+                       where, l->encoder.f->name);
+    return ERR_OK;
+}
+
 void units_start(struct layer *l)
 {
+    size_t first = l->encoder.bias->count / l->structure.kind->heads;
+    float later = start_bias - l->structure.start / l->encoder.start_gain;
     for (size_t i = 0; i < l->encoder.bias->count; i++) {
-        l->encoder.bias->value[i] = start_bias;
+        l->encoder.bias->value[i] = i < first ? start_bias : later;
         if (l->encoder.gain)
             l->encoder.gain->value[i] = l->encoder.start_gain;
     }

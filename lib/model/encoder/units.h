@@ -13,7 +13,13 @@ enum err_code units_configure(struct layer *l, const struct json *encoder,
                               const char *where, struct params *params,
                               struct err *e) ERR_CHECKED;
 
-/* Small positive biases, gains as the settings say. */
+/* ERR_INVALID where no bias makes the later heads start where the structure
+ * wants them to. Once both are configured. */
+enum err_code units_check_start(const struct layer *l, const char *where,
+                                struct err *e) ERR_CHECKED;
+
+/* Small positive biases, those of later heads such that they give what the
+ * structure wants at the start; gains as the settings say. */
 void units_start(struct layer *l);
 
 /* z (B,n) = gain * f(a, b); h (B,n), if there is a gain, keeps f(a, b).

@@ -10,6 +10,9 @@
  * (their appendix B), so lambda is the beta of Higgins et al. 2017. Nothing
  * pulls a unit to exactly 0: one that tells nothing has m near 0 and s near 0.
  *
+ * Where atoms of norm 1 meet codes of variance 1 from the first step, noise is
+ * all that is seen for long: s may start lower, "start".
+ *
  * e^s must not overflow: above s = 20 it goes on as its tangent, and the
  * noise grows no more.
  */
@@ -30,10 +33,12 @@ static enum err_code configure(struct structure *s, const struct json *j,
                                struct err *e)
 {
     (void)params;
-    double lambda = 0;
-    if (json_get_number(j, where, "lambda", 0, 1e6, &lambda, e))
+    double lambda = 0, start = 0;
+    if (json_get_number(j, where, "lambda", 0, 1e6, &lambda, e) ||
+        json_get_number(j, where, "start", -20, 0, &start, e))
         return e->code;
     s->lambda = (float)lambda;
+    s->start = (float)start;
     s->pooled = s->code;
     return ERR_OK;
 }
@@ -106,7 +111,7 @@ static int emit_code(const struct structure *s, struct graph *g, int given)
 const struct structure_kind structure_gaussian = {
     .name = "gaussian",
     .help = "noisy units pay lambda a nat for what they tell",
-    .settings = (const char *const[]){"lambda", NULL},
+    .settings = (const char *const[]){"lambda", "start", NULL},
     .heads = 2,
     .shares = true,
     .configure = configure,

@@ -144,7 +144,8 @@ struct structure {
     struct space code, pooled;
     struct space cell; /* of the code */
     float lambda;
-    void *own; /* kind's own, freed by fini */
+    float start; /* what the heads after the first give at the start; 0 */
+    void *own;   /* kind's own, freed by fini */
 };
 
 #endif

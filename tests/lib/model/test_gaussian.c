@@ -248,6 +248,39 @@ START_TEST(what_is_drawn_is_standard_normal_around_the_mean)
 }
 END_TEST
 
+/* The bias alone says where an encoder starts that sees nothing. */
+static void check_start(const char *gain, const char *start, double want)
+{
+    char layer[256];
+    static const float blank[B * INPUTS] = {0};
+    snprintf(layer, sizeof layer,
+             "\"encoder\":{\"kind\":\"feedforward\",\"nonlinearity\":"
+             "\"identity\"%s},\"structure\":{\"kind\":\"gaussian\","
+             "\"lambda\":1%s}",
+             gain, start);
+    struct model *m = make(layer);
+    struct model_options options = {.learn = true};
+    struct pass p;
+    ck_assert_msg(m != NULL, "%s", e.msg);
+    ck_assert_msg(!model_encode(m, &p, blank, B, &options, &memory, &e), "%s",
+                  e.msg);
+    for (size_t b = 0; b < B; b++)
+        for (size_t i = 0; i < N; i++) {
+            near(p.layers[0].given[b * 2 * N + i], 0, 1e-4);
+            near(p.layers[0].given[b * 2 * N + N + i], want, 1e-4);
+        }
+    model_free(m);
+}
+
+START_TEST(the_variance_starts_where_it_is_told_to)
+{
+    check_start("", "", 0);
+    check_start("", ",\"start\":-6", -6);
+    check_start(",\"gain\":3", ",\"start\":-6", -6);
+    check_start(",\"gain\":3", ",\"start\":0", 0);
+}
+END_TEST
+
 static const struct {
     const char *layer, *why;
 } refused[] = {
@@ -269,6 +302,15 @@ static const struct {
     {"\"encoder\":{\"kind\":\"feedforward\",\"nonlinearity\":\"identity\"},"
      "\"structure\":{\"kind\":\"gaussian\",\"beta\":1}",
      "beta"},
+    {"\"encoder\":{\"kind\":\"feedforward\",\"nonlinearity\":\"identity\"},"
+     "\"structure\":{\"kind\":\"gaussian\",\"start\":1}",
+     "layers[0].structure.start"},
+    {"\"encoder\":{\"kind\":\"feedforward\",\"nonlinearity\":\"identity\"},"
+     "\"structure\":{\"kind\":\"gaussian\",\"start\":-21}",
+     "layers[0].structure.start"},
+    {"\"encoder\":{\"kind\":\"feedforward\",\"nonlinearity\":\"shrink\"},"
+     "\"structure\":{\"kind\":\"gaussian\",\"start\":-6}",
+     "layers[0].structure.start: nonlinearity \"shrink\""},
 };
 
 START_TEST(what_does_not_suit_is_refused)
@@ -315,6 +357,7 @@ Suite *suite_gaussian(void)
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, the_same_key_draws_the_same_noise);
     tcase_add_test(t, what_is_drawn_is_standard_normal_around_the_mean);
+    tcase_add_test(t, the_variance_starts_where_it_is_told_to);
     tcase_add_loop_test(t, what_does_not_suit_is_refused, 0,
                         (int)(sizeof refused / sizeof refused[0]));
     tcase_add_test(t, it_cannot_learn_to_predict);
