@@ -203,6 +203,7 @@ test-cli: $(BIN) build/venv/ready ## every command, killed runs, formats, codes 
 	    tests/interop/test_figures_prediction.py
 	SPARSED=$(BIN) build/venv/bin/python tests/interop/test_figures_models.py
 	SPARSED=$(BIN) build/venv/bin/python tests/interop/test_figures_noise.py
+	SPARSED=$(BIN) build/venv/bin/python tests/interop/test_figures_layers.py
 
 test-http: $(BIN) build/venv/ready ## the real binary over TCP; ARGS: 03, 05-08, words
 	@sh scripts/data.sh mnist

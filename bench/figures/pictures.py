@@ -6,7 +6,14 @@ import maps
 from model import sparsed
 
 MOST_BYTES = 300_000
-ZOOMS = 4, 3, 2, 1
+ZOOMS = 16, 8, 4, 3, 2, 1
+WIDE, USUAL = 500, 4  # pixels; a larger zoom is for what is smaller than that
+
+
+def is_small(path, zoom):
+    head = path.read_bytes()
+    width = int.from_bytes(head[16:20], "big")
+    return len(head) <= MOST_BYTES and (zoom <= USUAL or width <= WIDE)
 
 
 def render(model, path, *view):
@@ -18,7 +25,7 @@ def render(model, path, *view):
             print("figures: no %s: %s" % (path.name, done.stderr.strip()),
                   file=sys.stderr)
             return False
-        if path.stat().st_size <= MOST_BYTES:
+        if is_small(path, zoom):
             break
     return True
 

@@ -70,7 +70,8 @@ def lines(model, found, ranges):
     yield RELATIVE_ERROR, *mean("error")
     yield "active units", *mean("units", lambda layer: layer.code)
     yield "active pools", *mean("pools", lambda layer: layer.pools)
-    yield "units never on", *each(lambda layer, _, dead: number(dead))
+    yield "units never on", *each(lambda layer, _, dead: "%s of %s" % (
+        number(dead), number(layer.units)))
 
 
 def measure(run):
