@@ -6,19 +6,19 @@ import maps
 from model import sparsed
 
 MOST_BYTES = 300_000
-ZOOMS = 16, 8, 4, 3, 2, 1
-WIDE, USUAL = 500, 4  # pixels; a larger zoom is for what is smaller than that
+ZOOMS = 4, 3, 2, 1
+WIDE, LARGE_ZOOMS = 500, (16, 8)  # pixels; for atoms that stay below that
 
 
 def is_small(path, zoom):
     head = path.read_bytes()
     width = int.from_bytes(head[16:20], "big")
-    return len(head) <= MOST_BYTES and (zoom <= USUAL or width <= WIDE)
+    return len(head) <= MOST_BYTES and (zoom in ZOOMS or width <= WIDE)
 
 
-def render(model, path, *view):
+def render(model, path, *view, zooms=ZOOMS):
     """Whether it was drawn: at the largest zoom that stays small."""
-    for zoom in ZOOMS:
+    for zoom in zooms:
         done = sparsed("render", model.path, "--out", path, "--zoom", zoom,
                        *view, check=False)
         if done.returncode != 0:
@@ -35,7 +35,8 @@ def draw(model, folder):
     out = []
     for i in range(model.top + 1):
         name = "atoms-%d.png" % i if model.top else "atoms.png"
-        if render(model, folder / name, "--layer", i):
+        if render(model, folder / name, "--layer", i,
+                  zooms=LARGE_ZOOMS + ZOOMS):
             out.append("![What each unit%s draws](%s)" % (
                 " of layer %d" % i if model.top else "", name))
     found = maps.neighbours(model)

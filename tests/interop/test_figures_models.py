@@ -145,14 +145,15 @@ class Sections(unittest.TestCase):
 
     def assert_colours(self, theta):
         """The program's own reading: hue of each tile of orientation.png,
-        with the y axis upwards."""
+        with the y axis upwards; beside the corners, where pinwheels are
+        marked."""
         image = Image.open(self.path / "test_a_map" / "orientation.png"
                            ).convert("RGB")
         step = image.width // SIDE
         for unit in range(SIDE * SIDE):
             y, x = divmod(unit, SIDE)
             red, green, blue = image.getpixel(
-                (x * step + 3, y * step + 3))
+                (x * step + step // 2, y * step + 3))
             hue = colorsys.rgb_to_hsv(red / 255, green / 255, blue / 255)[0]
             off = difference(np.exp(2j * np.pi * hue),
                              np.exp(-2j * theta[unit]))
