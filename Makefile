@@ -80,7 +80,8 @@ endif
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .PHONY: all run test unit test-cli test-http test-image asan tsan ubsan data train \
-        lint format bench figures figures-compare install image clean help deps deps-test FORCE
+        lint format bench bench-stacks figures figures-compare install image \
+        clean help deps deps-test FORCE
 
 all: $(BIN) ## build build/sparsed, after installing what is missing
 
@@ -227,6 +228,11 @@ asan tsan ubsan:
 
 bench: $(BIN) $(O)/bench ## measure beside peers, write bench/RESULTS.md
 	@sh bench/run.sh $(O)/bench $(BIN)
+
+# Half an hour on two free cores; what an interrupted one has done is kept.
+bench-stacks: $(BIN) ## train stacks on few labels and without their parts, write bench/STACKS.md
+	@sh scripts/data.sh mnist fashion-mnist
+	SPARSED=$(BIN) python3 bench/stacks.py $(ARGS)
 
 figures: $(BIN) build/venv/ready ## MODEL=name: measure it, write the figures into its card
 	SPARSED=$(BIN) build/venv/bin/python bench/figures/figures.py \
