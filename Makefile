@@ -80,7 +80,8 @@ endif
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .PHONY: all run test unit test-cli test-http test-image asan tsan ubsan data train \
-        lint format bench figures figures-compare install image clean help deps deps-test FORCE
+        lint format bench bench-stacks figures figures-compare install image \
+        clean help deps deps-test FORCE
 
 all: $(BIN) ## build build/sparsed, after installing what is missing
 
@@ -238,6 +239,11 @@ build/peers/ready: bench/peers/requirements.txt
 	-@/usr/bin/python3 -m venv --system-site-packages build/peers && \
 	    build/peers/bin/python -m pip install --quiet -r $<
 	@touch $@
+
+# Half an hour on two free cores; what an interrupted one has done is kept.
+bench-stacks: $(BIN) ## train stacks on few labels and without their parts, write bench/STACKS.md
+	@sh scripts/data.sh mnist fashion-mnist
+	SPARSED=$(BIN) python3 bench/stacks.py $(ARGS)
 
 figures: $(BIN) build/venv/ready ## MODEL=name: measure it, write the figures into its card
 	SPARSED=$(BIN) build/venv/bin/python bench/figures/figures.py \
