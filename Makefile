@@ -241,7 +241,7 @@ build/peers/ready: bench/peers/requirements.txt
 	@touch $@
 
 # Half an hour on two free cores; what an interrupted one has done is kept.
-bench-stacks: $(BIN) ## train stacks on few labels and without their parts, write bench/STACKS.md
+bench-stacks: $(BIN) ## stacks on few labels and without their parts, into bench/STACKS.md
 	@sh scripts/data.sh mnist fashion-mnist
 	SPARSED=$(BIN) python3 bench/stacks.py $(ARGS)
 

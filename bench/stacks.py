@@ -161,7 +161,7 @@ def pretrain(seed, data):
 
 
 def go_on_from(checkpoint, recipe, model):
-    """The checkpoint becomes one of this recipe, whose first phases are its."""
+    """The checkpoint becomes one of this recipe, which begins like its own."""
     data = checkpoint.read_bytes()
     length = struct.unpack("<Q", data[:8])[0]
     old = json.loads(data[8:8 + length])["__metadata__"]["recipe"].encode()
