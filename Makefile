@@ -92,9 +92,9 @@ $(O)/tests: $(TESTS_O) $(O)/libsparsed.a $(O)/flags
 	@echo '  link $@'
 	$(Q)$(LINK) -o $@ $(TESTS_O) $(O)/libsparsed.a $(CHECK_LIBS) $(LIBS)
 
-$(O)/bench: $(O)/o/bench/bench.o $(O)/libsparsed.a $(O)/flags
+$(O)/bench $(O)/conv: $(O)/%: $(O)/o/bench/%.o $(O)/libsparsed.a $(O)/flags
 	@echo '  link $@'
-	$(Q)$(LINK) -o $@ $(O)/o/bench/bench.o $(O)/libsparsed.a $(LIBS)
+	$(Q)$(LINK) -o $@ $< $(O)/libsparsed.a $(LIBS)
 
 $(O)/libsparsed.a: $(LIB_O) $(O)/sources
 	@rm -f $@
@@ -141,7 +141,8 @@ deps:
 deps-test: | deps
 	@sh scripts/deps.sh test
 
--include $(LIB_O:.o=.d) $(SERVER_O:.o=.d) $(TESTS_O:.o=.d) $(O)/o/bench/bench.d
+-include $(LIB_O:.o=.d) $(SERVER_O:.o=.d) $(TESTS_O:.o=.d) $(O)/o/bench/bench.d \
+         $(O)/o/bench/conv.d
 
 # ---- use ----
 
@@ -202,6 +203,7 @@ test-cli: $(BIN) build/venv/ready ## every command, killed runs, formats, codes 
 	    tests/interop/test_figures_prediction.py
 	SPARSED=$(BIN) build/venv/bin/python tests/interop/test_figures_models.py
 	SPARSED=$(BIN) build/venv/bin/python tests/interop/test_figures_noise.py
+	SPARSED=$(BIN) build/venv/bin/python tests/interop/test_figures_layers.py
 
 test-http: $(BIN) build/venv/ready ## the real binary over TCP; ARGS: 03, 05-08, words
 	@sh scripts/data.sh mnist
@@ -225,8 +227,17 @@ asan tsan ubsan:
 	@$(MAKE) --no-print-directory MODE=$@ unit
 	@$(MAKE) --no-print-directory MODE=$@ test-http
 
-bench: $(BIN) $(O)/bench ## measure beside peers, write bench/RESULTS.md
-	@sh bench/run.sh $(O)/bench $(BIN)
+bench: $(BIN) $(O)/bench $(O)/conv build/peers/ready ## measure beside peers, write bench/RESULTS.md
+	@sh bench/run.sh $(O)/bench $(BIN) $(O)/conv
+
+# The system's Python, which may have PyTorch; a machine that cannot fetch the
+# rest does without these rows.
+build/peers/ready: bench/peers/requirements.txt
+	@rm -rf build/peers
+	@mkdir -p build/peers
+	-@/usr/bin/python3 -m venv --system-site-packages build/peers && \
+	    build/peers/bin/python -m pip install --quiet -r $<
+	@touch $@
 
 figures: $(BIN) build/venv/ready ## MODEL=name: measure it, write the figures into its card
 	SPARSED=$(BIN) build/venv/bin/python bench/figures/figures.py \

@@ -1,9 +1,11 @@
 #!/bin/sh
-# run.sh BENCH BINARY: measures the shipped model and writes bench/RESULTS.md.
-# The request row needs wrk; it is left out where that is missing.
+# run.sh BENCH BINARY CONV: measures the shipped model and convolutions and
+# writes bench/RESULTS.md. Rows whose peer (wrk, ONNX Runtime, PyTorch) is
+# missing are left out.
 set -eu
 bench=$1
 binary=$2
+conv=$3
 model=models/mnist-drsae
 results=bench/RESULTS.md
 
@@ -29,6 +31,14 @@ sh scripts/data.sh mnist
     echo
     "$bench" "$model/1/model.safetensors" data/mnist
 } > "$results.new"
+
+peers=build/peers/bin/python
+if "$peers" -c 'import onnx, onnxruntime' 2> /dev/null; then
+    echo >> "$results.new"
+    "$peers" bench/peers/conv.py "$conv" >> "$results.new"
+else
+    echo "run.sh: ONNX Runtime is not installed: no convolution rows" >&2
+fi
 
 if command -v wrk > /dev/null; then
     log=$(mktemp)

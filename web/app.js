@@ -115,6 +115,9 @@ function showFacts() {
   $("facts").textContent = `version ${version} · ${input.shape.join(" × ")} ` +
     `numbers · ${code_shape.join(" × ")} units · ` +
     `${class_count || "no"} classes`;
+  const [maps, ...places] = code_shape;
+  $("places").textContent = places.length && maps > 1
+    ? `, each to be drawn at any of ${places.join(" × ")} places` : "";
   $("atoms").src = api.atomsPath(state.model);
 }
 

@@ -30,12 +30,14 @@ import optimality
 import photographs
 import pictures
 import prediction
+import stack
 import trees
 from card import Block
 from model import ROOT, Model, find
 
-SECTIONS = {"base": base, "noise": noise, "optimality": optimality, "prediction": prediction,
-            "maps": maps, "invariance": invariance, "trees": trees,
+SECTIONS = {"base": base, "stack": stack, "noise": noise,
+            "optimality": optimality, "prediction": prediction, "maps": maps,
+            "invariance": invariance, "trees": trees,
             "inhibition": inhibition, "filling": filling}
 
 

@@ -11,6 +11,8 @@ from markdown import number, quartiles, table
 
 ROWS = 500
 PERMUTATIONS = 10
+MANY = 1000  # units, where fewer permutations say as much
+FEWER = 3
 
 MOVES = [
     ("shift by 1 pixel", [{"right": 1}, {"right": -1}, {"down": 1},
@@ -37,11 +39,16 @@ def changes(still, moved, n):
             "angle": 1 - (still * moved).sum(axis=1) / (norms * other)}
 
 
+def permutations(units):
+    return FEWER if units > MANY else PERMUTATIONS
+
+
 def compare(model, source, n, rng):
     """For each of MOVES: its name, then changes of codes, of pools, and of
     pools over permuted units, the last as a list."""
     groups = model.pools()
-    orders = [rng.permutation(model.units) for _ in range(PERMUTATIONS)]
+    orders = [rng.permutation(model.units)
+              for _ in range(permutations(model.units))]
     still = model.encode(source.moved(n))
     for name, hows in MOVES:
         moved = model.encode(np.concatenate([source.moved(n, **how)
@@ -85,6 +92,6 @@ def measure(run):
         "(mean of %d draws):\n\n%s" % (
             n, table(["", "code", "pools", "pools / code",
                       "1 - cosine, code", "1 - cosine, pools"], of_size),
-            PERMUTATIONS,
+            permutations(model.units),
             table(["", "code", "pools", "pools of random units"],
                   of_others)))

@@ -17,6 +17,8 @@ from safetensors.numpy import save_file
 
 import trees
 from groups import Groups
+from layers import Layer, as_picture
+from windows import pair
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -62,7 +64,11 @@ class Model:
         self.low, self.high = self.config["input"].get("range", (0, 1))
         self.top = len(self.config["layers"]) - 1
         self.layer = self.config["layers"][self.top]
-        self.units = told["layers"][self.top]["units"]
+        self.layers, shape = [], as_picture(self.shape)
+        for config, of in zip(self.config["layers"], told["layers"]):
+            self.layers.append(Layer(config, shape, of["units"], of["pools"]))
+            shape = self.layers[-1].above()
+        self.units = self.layers[-1].units
         self.encoder = self.layer["encoder"]
         self.structure = self.layer["structure"]
 
@@ -83,7 +89,7 @@ class Model:
     def pools(self):
         """Groups of several units that may take turns, or None. Those of a
         tree are none: a sub-tree's group is on when its top unit is."""
-        groups = self.groups()
+        groups = self.layers[self.top].windows or self.groups()
         if groups is None or groups.are_single() \
                 or trees.parents(self.structure) is not None:
             return None
@@ -127,15 +133,9 @@ class Model:
         if self.top > 0 or self.layer["operator"] != "local2d":
             return None
 
-        def pair(value):
-            return value if isinstance(value, list) else (value, value)
-        share = self.layer.get("share", 1)
-        units = tuple(
-            ((side + 2 * self.layer.get("padding", 0) - kernel)
-             // self.layer.get("stride", 1) + 1) * share
-            for side, kernel in zip(self.shape[-2:],
-                                    pair(self.layer["kernel"])))
-        own = tuple(map(min, units, pair(self.layer.get("period", units))))
+        units = self.layers[0].code[1:]
+        own = tuple(map(min, units, pair(self.layer.get("period",
+                                                        list(units)))))
         return units, own
 
     def has_pictures(self):

@@ -24,7 +24,8 @@ LONG_STEPS, LONG_TOLERANCE = 1000, 1e-6
 
 def measure(run):
     model = run.model
-    if (not model.is_dense() or model.encoder["kind"] != "iterative"
+    if (not model.is_dense() or model.layers[model.top].windows
+            or model.encoder["kind"] != "iterative"
             or model.own("decoder.weight") is None):
         return None
     words, judge = choose(model)

@@ -1,12 +1,19 @@
-"""Pictures for a card, small ones: atoms.png, and orientation.png where units
-lie on a map."""
+"""Pictures for a card, small ones: atoms.png, of a stack atoms-0.png and so on,
+and orientation.png where units lie on a map."""
 import sys
 
 import maps
 from model import sparsed
 
 MOST_BYTES = 300_000
-ZOOMS = 4, 3, 2, 1
+ZOOMS = 16, 8, 4, 3, 2, 1
+WIDE, USUAL = 500, 4  # pixels; a larger zoom is for what is smaller than that
+
+
+def is_small(path, zoom):
+    head = path.read_bytes()
+    width = int.from_bytes(head[16:20], "big")
+    return len(head) <= MOST_BYTES and (zoom <= USUAL or width <= WIDE)
 
 
 def render(model, path, *view):
@@ -18,7 +25,7 @@ def render(model, path, *view):
             print("figures: no %s: %s" % (path.name, done.stderr.strip()),
                   file=sys.stderr)
             return False
-        if path.stat().st_size <= MOST_BYTES:
+        if is_small(path, zoom):
             break
     return True
 
@@ -26,8 +33,11 @@ def render(model, path, *view):
 def draw(model, folder):
     """Writes them into the folder; the lines that show them."""
     out = []
-    if render(model, folder / "atoms.png"):
-        out.append("![What each unit draws](atoms.png)")
+    for i in range(model.top + 1):
+        name = "atoms-%d.png" % i if model.top else "atoms.png"
+        if render(model, folder / name, "--layer", i):
+            out.append("![What each unit%s draws](%s)" % (
+                " of layer %d" % i if model.top else "", name))
     found = maps.neighbours(model)
     if found and found[1] and model.has_pictures() and render(
             model, folder / "orientation.png", "--view", "orientation"):

@@ -25,7 +25,8 @@ static float *start_preprocess(const struct model *m, const float *samples,
         err_set(e, ERR_NO_MEMORY, "%zu samples to start from", n);
         return NULL;
     }
-    memcpy(x, samples, n * inputs * sizeof *x);
+    if (n > 0)
+        memcpy(x, samples, n * inputs * sizeof *x);
     if (preprocess_start(&m->preprocess, x, scale, n, inputs, memory, e))
         return NULL;
     return x;

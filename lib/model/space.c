@@ -20,6 +20,12 @@ void space_repeat(float *out, const float *values, const struct space *cell,
         for (size_t y = 0; y < s->height; y++) {
             const float *row =
                 values + (c * cell->height + y % cell->height) * cell->width;
+            if (cell->width == 1) {
+                float value = *row;
+                for (size_t x = 0; x < s->width; x++)
+                    *out++ = value;
+                continue;
+            }
             for (size_t x = 0; x < s->width; x += cell->width)
                 for (size_t k = 0; k < cell->width && x + k < s->width; k++)
                     *out++ = row[k];

@@ -3,10 +3,14 @@ real digits; and against `sparsed eval`."""
 import json
 
 import numpy as np
-from support import digits, models, near, server
+from safetensors.numpy import load_file
+from support import digits, models, near, pictures, server
+from support.every import close
 from support.reference import Model
 
 NAME = "mnist-drsae"
+STACKS = "mnist-conv-stack", "fashion-conv-stack"
+FEW = 25
 NPY = "application/x-npy"
 ROWS = 1000
 TOLERANCE = 1e-4
@@ -22,9 +26,9 @@ def images(rows=ROWS):
     return x[:rows].reshape(rows, -1).astype(np.float32) / np.float32(255)
 
 
-def post(t, action, body, kind, accept="application/json"):
+def post(t, action, body, kind, accept="application/json", name=NAME):
     # Not by t.call: a schema takes longer over a million numbers than all else.
-    reply = t.server.ask("POST", "/v1/models/%s/versions/1/%s" % (NAME, action),
+    reply = t.server.ask("POST", "/v1/models/%s/versions/1/%s" % (name, action),
                          body, [("Content-Type", kind), ("Accept", accept)])
     assert reply.status == 200, str(reply)
     return reply
@@ -140,3 +144,36 @@ def test_picture_is_its_pixels(t):
                 TOLERANCE)
     drawn = post(t, "reconstruct", digits.picture(7), "image/png", "image/png")
     assert digits.png_size(drawn.body) == (28, 28)
+
+
+def test_stacks_agree(t):
+    """All layers of the convolutional stacks agree, and their classes"""
+    x = images(FEW).reshape(FEW, 28, 28)
+    for name in STACKS:
+        config = t.call("GET", "/v1/models/" + name).json()["config"]
+        tensors = load_file(models.path_of(server.SHIPPED, name, 1))
+        want = [pictures.forward(config, tensors, row) for row in x]
+
+        def got(action, layer):
+            rows = post(t, "%s?layer=%d" % (action, layer), digits.npy(x),
+                        NPY, NPY, name).body
+            return digits.from_npy(rows).reshape(FEW, -1)
+        for layer in range(len(config["layers"])):
+            told = "%s, layer %d" % (name, layer)
+            for part, action in enumerate(("encode", "pool")):
+                close("%s of %s" % (action, told), got(action, layer),
+                      [row[layer][part].ravel() for row in want])
+            back = [pictures.reconstruct(config, tensors, *row) for row in
+                    zip(x, (row[:layer + 1] for row in want))]
+            close("reconstruction of " + told, got("reconstruct", layer),
+                  [drawn.ravel() for drawn, _ in back])
+            body = json.dumps({"inputs": x.tolist(), "layer": layer}).encode()
+            close("error of " + told,
+                  post(t, "reconstruct", body, "application/json",
+                       name=name).json()["relative_error"],
+                  [error for _, error in back])
+        close("probabilities of " + name,
+              digits.from_npy(post(t, "classify", digits.npy(x), NPY, NPY,
+                                   name).body),
+              [pictures.probabilities(config, tensors, row)
+               for row in want])

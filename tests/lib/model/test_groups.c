@@ -78,7 +78,7 @@ static const struct {
      "partition: unit 2 is in no group"},
     {"\"blocks\":4,\"partition\":1", ERR_INVALID, "structure.partition"},
     {"\"blocks\":4,\"lambda\":-1", ERR_INVALID, "structure.lambda"},
-    {"\"blocks\":4,\"window\":2", ERR_INVALID, "structure.window"},
+    {"\"blocks\":4,\"size\":2", ERR_INVALID, "structure.size"},
 };
 
 START_TEST(what_cannot_be_is_refused_by_name)
