@@ -241,6 +241,8 @@ def spread(values):
 
 
 def table(head, rows):
+    if not rows:
+        return "No run yet."
     lines = ["| %s |" % " | ".join(head), "|%s" % ("---|" * len(head))]
     return "\n".join(lines + ["| %s |" % " | ".join(r) for r in rows])
 
