@@ -10,6 +10,7 @@
 #include "lib/base/arena.h"
 #include "lib/base/buf.h"
 #include "lib/engine/registry.h"
+#include "lib/store/samples.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -25,6 +26,16 @@
 #define API_MAX_HEADERS 8
 #define API_ID_BYTES 129
 
+struct learner;
+struct store;
+
+/* The parts that learning needs. */
+struct learning {
+    struct store *store;
+    struct learner *learner;
+    struct samples_limits limits;
+};
+
 /* What lives as long as the process; the caller fills it. */
 struct api {
     /* NULL while the models are being loaded. Setting it publishes
@@ -35,6 +46,10 @@ struct api {
     void *draining_arg;
     bool allow_missing_models;  /* ready although a model failed to load */
     const char *missing_models; /* why the models folder could not be read */
+    /* Set before the registry; NULL: nothing can be learned, for the reason in
+     * no_learning. Inference goes on. */
+    const struct learning *learning;
+    const char *no_learning;
 };
 
 struct api_request {
@@ -45,10 +60,25 @@ struct api_request {
     const char *content_encoding;
     const char *accept;
     const char *if_none_match;
+    const char *idempotency_key;
+    const char *last_event_id;
     const char *id; /* checked and made by the server, never NULL */
     const char *body;
     size_t body_length;
     struct arena *memory;
+    /* Told when a reply that had to wait for the disk is ready, once, from
+     * another thread. NULL: api_handle waits instead. */
+    void (*finished)(void *arg);
+    void *finished_arg;
+};
+
+/* A reply that goes on after its head, as events do. One thread at a time. */
+struct api_stream {
+    /* Appends what there is to say now, maybe nothing, to the empty `out`;
+     * false: that was the end. Called several times a second. */
+    bool (*next)(void *arg, struct buf *out);
+    void (*close)(void *arg); /* always called, once */
+    void *arg;
 };
 
 struct api_response {
@@ -62,6 +92,7 @@ struct api_response {
     struct buf body;   /* or, if `fixed` is not NULL: */
     const void *fixed; /* bytes that outlive the reply (embedded files) */
     size_t fixed_length;
+    struct api_stream stream; /* or, if `next` is not NULL, this */
 };
 
 void api_response_init(struct api_response *r);
@@ -69,8 +100,10 @@ void api_response_fini(struct api_response *r);
 void api_response_header(struct api_response *r, const char *name,
                          const char *value);
 
-/* Fills the response whatever comes; never fails. */
-void api_handle(struct api *api, const struct api_request *request,
+/* Fills the response whatever comes; never fails. False: the reply waits for
+ * the disk; all three arguments must live, untouched, until request->finished
+ * is called, which may be before this returns. */
+bool api_handle(struct api *api, const struct api_request *request,
                 struct api_response *response);
 
 /* Looks at the headers alone, before any body is read: fills the response and

@@ -34,12 +34,26 @@ enum err_code registry_load(struct registry *r, const char *folder,
                             struct err *e) ERR_CHECKED;
 
 /* Adds one version, prepared (model_prepare), and takes the model over, on
- * errors too; it goes into service if it is the highest of its name.
+ * errors too; it goes into service only if nothing of its name is.
  * ERR_CONFLICT if it is there already, ERR_INVALID for a name that
  * repository_name_ok refuses, ERR_NO_MEMORY. */
 enum err_code registry_add(struct registry *r, const char *name,
                            uint64_t version, struct model *model, struct err *e)
     ERR_CHECKED;
+
+/* Puts a version into service. ERR_NOT_FOUND that names what there is. */
+enum err_code registry_activate(struct registry *r, const char *name,
+                                uint64_t version, struct err *e) ERR_CHECKED;
+
+/* Takes a version out; it is freed when its last request has answered.
+ * ERR_NOT_FOUND; ERR_CONFLICT if it is in service. */
+enum err_code registry_remove(struct registry *r, const char *name,
+                              uint64_t version, struct err *e) ERR_CHECKED;
+
+/* Notes that a version could not be loaded, and why, and logs it. */
+enum err_code registry_fail(struct registry *r, const char *name,
+                            uint64_t version, const struct err *why,
+                            struct err *e) ERR_CHECKED;
 
 /* Version 0: the one in service. NULL: ERR_NOT_FOUND that names what there is.
  * The caller gives it back with registry_release. */

@@ -17,6 +17,7 @@
 #include "lib/model/layer.h"
 #include "lib/model/param.h"
 #include "lib/model/preprocess.h"
+#include "lib/model/rehearsal.h"
 
 #include <stdbool.h>
 
@@ -38,6 +39,10 @@ struct model {
     struct params params;
     struct json *metrics; /* measured figures, or NULL */
     struct json *lineage; /* where it comes from, or NULL */
+    /* How to go on training it, or NULL: {"batch", "rates", "bounds", "phase"},
+     * what its recipe said and its last phase, as recipes say it. */
+    struct json *training;
+    struct rehearsal rehearsal; /* rows to go over again, or none */
 };
 
 /* ---- making ---- */

@@ -1,0 +1,97 @@
+/* Learner: the one thread that runs fine-tune jobs in the background, at the
+ * lowest priority, and puts better versions into service.
+ *
+ * Jobs live in the store; the learner runs one at a time, the oldest first. It
+ * makes DATA/models/NAME/VERSION/model.safetensors, and only when that file is
+ * whole and on disk does one transaction record version, service and the job's
+ * end. A process that dies leaves its job running in the store: the next one
+ * goes on from DATA/jobs/ID.checkpoint.
+ */
+#ifndef SPARSED_ENGINE_LEARNER_H
+#define SPARSED_ENGINE_LEARNER_H
+
+#include "lib/base/clock.h"
+#include "lib/engine/registry.h"
+#include "lib/store/jobs.h"
+#include "lib/store/store.h"
+
+struct learner;
+
+struct learner_settings {
+    struct store *store;
+    struct registry *registry;
+    const char *data_dir;
+    size_t threads;       /* that train */
+    size_t keep_versions; /* tuned ones of a model, beside that in service */
+    uint64_t after;       /* new samples that start a job; 0: none do */
+    usec every;           /* a job starts so often if there are new samples;
+                             0: none does */
+    const char *rehearsal; /* "NAME=PATH,...", or NULL: data sets */
+    const char *test_data; /* likewise */
+};
+
+/* Loads the tuned versions that the store knows, puts what it says into
+ * service, removes files that it does not know, and starts the thread. Models
+ * of the registry must be loaded. Versions that cannot be loaded become
+ * failures of the registry. `settings` and what it names are borrowed. NULL:
+ * ERR_INVALID (a list's form), ERR_BUSY (another process has the data folder),
+ * ERR_NO_MEMORY, ERR_IO. */
+struct learner *learner_new(const struct learner_settings *settings,
+                            struct err *e);
+/* Stops the job under way within a batch, which leaves it to the next process,
+ * and ends the thread. NULL is fine. */
+void learner_free(struct learner *l);
+
+/* ---- jobs ---- */
+
+/* What a job is asked to do. */
+enum learner_promote {
+    LEARNER_PROMOTE_IF_BETTER,
+    LEARNER_PROMOTE_ALWAYS,
+    LEARNER_PROMOTE_NEVER
+};
+
+struct learner_options {
+    size_t epochs;        /* 0: the standard */
+    double learning_rate; /* 0: the standard */
+    enum learner_promote promote;
+    uint64_t seed;
+};
+
+/* As a job's options and back. NULL: out of memory; ERR_CORRUPT. */
+struct json *learner_options_json(const struct learner_options *o);
+enum err_code learner_options_read(struct learner_options *o, const char *text,
+                                   struct err *e) ERR_CHECKED;
+const char *learner_promote_name(enum learner_promote p); /* "if_better" ... */
+
+/* The store has a new job, or new samples, or a job to be cancelled: to be told
+ * after the commit. From any thread. */
+void learner_wake(struct learner *l);
+
+/* What is known of the job under way, beyond the store: epochs done so far. */
+struct learner_epoch {
+    size_t epoch;   /* from 1 */
+    double loss;    /* mean of the epoch's rows */
+    double held_out; /* what is watched on held-out rows; NAN: nothing is */
+    bool best;
+};
+
+struct learner_progress {
+    int64_t job;
+    size_t epoch, epochs; /* under way, from 1; at most */
+    size_t row, rows;     /* of the epoch */
+    double loss;          /* so far in the epoch */
+    bool held_out_is_error; /* share of rows in the wrong class; else a loss */
+    double seconds;       /* since it was begun in this process */
+    double seconds_left;  /* an estimate; NAN: none yet */
+    size_t n_epochs;      /* whole ones, in this process */
+};
+
+/* False if the job is not under way (any more). While it is, its store record
+ * says running and its new version is not in service: so ask here first. Epochs
+ * from..from+max-1 of the n_epochs go to `epochs`, *n gets how many. */
+bool learner_look(struct learner *l, int64_t job, struct learner_progress *p,
+                  size_t from, struct learner_epoch *epochs, size_t max,
+                  size_t *n);
+
+#endif
