@@ -209,19 +209,20 @@ static enum err_code run(struct call *call, struct err *e)
     return call->route->handle(call, e);
 }
 
-void api_handle(struct api *api, const struct api_request *request,
+bool api_handle(struct api *api, const struct api_request *request,
                 struct api_response *response)
 {
     struct call call = call_make(api, request, response);
     struct err e = {0};
 
     if (refuse_headers(&call, request->body_length))
-        return;
+        return true;
     enum err_code code = run(&call, &e);
     if (code == ERR_OK && buf_failed(&response->body))
         code = print_refuse(&response->body, &e);
     if (code != ERR_OK)
         problem_write_err(request, &e, response);
+    return true;
 }
 
 /* Whether there may be an option `steps`, as far as can be told without
