@@ -171,8 +171,7 @@ enum err_code file_write(struct file_writer *w, const void *bytes,
     return ERR_OK;
 }
 
-/* Makes a rename in the folder of `path` durable. */
-static enum err_code sync_folder_of(const char *path, struct err *e)
+enum err_code file_sync_folder_of(const char *path, struct err *e)
 {
     char folder[PATH_MAX];
 
@@ -209,7 +208,7 @@ enum err_code file_commit(struct file_writer *w, struct err *e)
         file_abandon(w);
         return code;
     }
-    code = sync_folder_of(w->path, e);
+    code = file_sync_folder_of(w->path, e);
     mem_free(w);
     return code;
 }
@@ -272,7 +271,7 @@ void file_unmap(const unsigned char *map, size_t length)
 static enum err_code make_folder(const char *path, struct err *e)
 {
     if (mkdir(path, 0777) == 0)
-        return ERR_OK;
+        return file_sync_folder_of(path, e);
     int reason = errno;
     if (file_is_folder(path))
         return ERR_OK;

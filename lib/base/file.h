@@ -38,8 +38,11 @@ enum err_code file_replace(const char *path, const void *bytes, size_t length,
 const unsigned char *file_map(const char *path, size_t *length, struct err *e);
 void file_unmap(const unsigned char *map, size_t length);
 
-/* Makes the folder and those above it. */
+/* Makes the folder and those above it, durably. */
 enum err_code file_make_folders(const char *path, struct err *e) ERR_CHECKED;
+
+/* Makes durable that a file of this path is in its folder. */
+enum err_code file_sync_folder_of(const char *path, struct err *e) ERR_CHECKED;
 
 bool file_is_folder(const char *path);
 bool file_is_regular(const char *path);
