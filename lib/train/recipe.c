@@ -207,10 +207,10 @@ static enum err_code check_model(struct recipe *r, struct err *e)
 static enum err_code read_recipe(struct recipe *r, struct err *e)
 {
     static const char *const known[] = {
-        "data",   "seed",          "validation", "labelled",
-        "batch",  "classes",       "patches",    "model",
-        "rates",  "bounds",        "start",      "prune",
-        "phases", "drop_decoders", "rehearsal",  NULL};
+        "data",   "seed",          "validation", "labelled", "batch",
+        "classes", "patches",      "model",      "rates",    "bounds",
+        "start",  "prune",         "phases",     "drop_decoders",
+        "rehearsal", "tuning",     NULL};
     const struct json *j = r->json, *patches, *rates, *bounds;
     size_t seed = 1;
     r->batch = 128;
@@ -221,6 +221,7 @@ static enum err_code read_recipe(struct recipe *r, struct err *e)
         json_get_size(j, "", "seed", 0, RECIPE_MAX_SEED, &seed, e) ||
         json_get_size(j, "", "validation", 0, (size_t)1 << 32,
                       &r->validation_rows, e) ||
+        json_get_bool(j, "", "tuning", &r->tuning, e) ||
         json_get_size(j, "", "labelled", 1, (size_t)1 << 32, &r->labelled_rows,
                       e) ||
         json_get_size(j, "", "batch", 1, MAX_BATCH, &r->batch, e) ||
