@@ -39,7 +39,7 @@ void lanes_drain(struct lanes *l);
 /* Open connections; 0 after lanes_drain: everybody has been answered. */
 size_t lanes_connections(struct lanes *l);
 
-/* Cuts all connections but those that the executor works for. */
+/* Cuts all connections but those that another thread works for. */
 void lanes_cut(struct lanes *l);
 
 /* Whole requests whose replies were cut. */
