@@ -416,8 +416,7 @@ bool exchange_run(struct exchange *x)
 {
     if (!x->answered && is_full(x))
         refuse_held(x);
-    if (!x->answered &&
-        !api_handle(x->rules->api, &x->request, &x->response))
+    if (!x->answered && !api_handle(x->rules->api, &x->request, &x->response))
         return false;
     settle(x);
     return true;
@@ -426,7 +425,7 @@ bool exchange_run(struct exchange *x)
 /* Of the reply's body. */
 static size_t reply_bytes(const struct exchange *x)
 {
-    return x->stream.bytes > 0          ? x->stream.bytes
+    return x->stream.bytes > 0         ? x->stream.bytes
            : x->response.fixed != NULL ? x->response.fixed_length
                                        : x->response.body.length;
 }

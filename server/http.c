@@ -121,6 +121,11 @@ static enum MHD_Result reply(struct connection *c)
         MHD_add_response_header(m, "Content-Type", r->content_type);
     for (size_t i = 0; i < r->n_headers; i++)
         MHD_add_response_header(m, r->headers[i].name, r->headers[i].value);
+    if (stream_is_open(&x->stream)) {
+        MHD_add_response_header(m, "Cache-Control", "no-cache");
+        /* nginx and others hand it on at once */
+        MHD_add_response_header(m, "X-Accel-Buffering", "no");
+    }
     if (c->lane->draining)
         MHD_add_response_header(m, "Connection", "close");
     connection_replies(c);

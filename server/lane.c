@@ -25,6 +25,8 @@
 #define CROWDED_CUTS 32
 /* A reply's client is given a second more for each so many bytes. */
 #define SLOWEST_BYTES_PER_SECOND 65536
+/* How often streams that are quiet are asked. */
+#define STREAM_LOOK (SECOND / 5)
 #define KEPT_VISITS 64
 
 /* ---- visits ---- */
@@ -235,18 +237,19 @@ enum stream_state connection_stream(struct connection *c, char *to, size_t room,
 {
     struct lane *lane = c->lane;
     struct stream *s = &c->visit->exchange.stream;
-    usec now = clock_now();
+    usec patience = lane->draining ? DRAIN_RECEIVE : lane->rules->timeout;
 
     if (lane->draining)
         stream_finish(s);
-    enum stream_state state = stream_look(s, now);
+    enum stream_state state = stream_look(s);
     *n = state == STREAM_SAYS ? stream_take(s, to, room) : 0;
-    c->visit->quiet = state == STREAM_QUIET;
-    if (c->visit->quiet)
+    if (state == STREAM_QUIET) {
+        c->visit->quiet = true;
+        c->deadline = 0;
         lane->n_quiet++;
-    c->deadline = c->visit->quiet ? 0
-                  : now + (lane->draining ? DRAIN_RECEIVE
-                                          : lane->rules->timeout);
+    } else {
+        c->deadline = clock_now() + patience;
+    }
     return state;
 }
 
@@ -280,10 +283,10 @@ static void look_at_streams(struct lane *lane, usec now)
         struct stream *s = &c->visit->exchange.stream;
         if (client_is_gone(c))
             stream_break(s);
-        if (stream_look(s, now) != STREAM_QUIET)
+        if (stream_look(s) != STREAM_QUIET)
             wake(c);
     }
-    lane->next_look = now + STREAM_EVERY;
+    lane->next_look = now + STREAM_LOOK;
 }
 
 /* ---- the clock ---- */

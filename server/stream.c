@@ -30,28 +30,24 @@ bool stream_is_open(const struct stream *s)
 }
 
 /* Quiet streams hold no memory. */
-static void ask(struct stream *s, usec now)
+static void ask(struct stream *s)
 {
     buf_fini(&s->out);
     s->taken = 0;
     s->ended = !s->source.next(s->source.arg, &s->out);
     if (buf_failed(&s->out))
         s->broken = true;
-    s->next_at = s->out.length == 0 ? now + STREAM_EVERY : 0;
 }
 
-enum stream_state stream_look(struct stream *s, usec now)
+enum stream_state stream_look(struct stream *s)
 {
-    bool empty = s->taken == s->out.length;
-
-    if (!s->broken && empty && !s->ended && now >= s->next_at) {
-        ask(s, now);
-        empty = s->out.length == 0;
-    }
-    return s->broken ? STREAM_BROKEN
-           : !empty  ? STREAM_SAYS
-           : s->ended ? STREAM_ENDED
-                      : STREAM_QUIET;
+    if (!s->broken && !s->ended && s->taken == s->out.length)
+        ask(s);
+    if (s->broken)
+        return STREAM_BROKEN;
+    if (s->taken < s->out.length)
+        return STREAM_SAYS;
+    return s->ended ? STREAM_ENDED : STREAM_QUIET;
 }
 
 size_t stream_take(struct stream *s, char *to, size_t room)

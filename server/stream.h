@@ -2,19 +2,17 @@
  * to say and a client that takes them; knows no socket.
  *
  * The api is asked again only when all it said is taken: so a slow client holds
- * STREAM_MAX_BYTES at most, and a fast one gets it at once. While there is
- * nothing to say it is asked every STREAM_EVERY. One thread at a time.
+ * STREAM_MAX_BYTES at most, and a fast one gets it at once. One thread at a
+ * time.
  */
 #ifndef SPARSED_SERVER_STREAM_H
 #define SPARSED_SERVER_STREAM_H
 
 #include "api/api.h"
-#include "lib/base/clock.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 
-#define STREAM_EVERY ((usec)200000)
 #define STREAM_MAX_BYTES ((size_t)256 * 1024)
 
 /* Zeroed: none. */
@@ -23,7 +21,6 @@ struct stream {
     struct buf out;           /* what was said, */
     size_t taken;             /* and how much of it the socket has */
     size_t bytes;             /* taken in all */
-    usec next_at;             /* when the source is asked again */
     bool ended;               /* nothing more will be said */
     bool broken;
 };
@@ -41,8 +38,8 @@ void stream_open(struct stream *s, const struct api_stream *source);
 void stream_close(struct stream *s);
 bool stream_is_open(const struct stream *s);
 
-/* Asks the source if it is time to. */
-enum stream_state stream_look(struct stream *s, usec now);
+/* Asks the source if all that it said is taken. */
+enum stream_state stream_look(struct stream *s);
 
 /* The next bytes, at most `room`. */
 size_t stream_take(struct stream *s, char *to, size_t room);
