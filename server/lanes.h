@@ -45,8 +45,8 @@ void lanes_cut(struct lanes *l);
 /* Whole requests whose replies were cut. */
 size_t lanes_lost(struct lanes *l);
 
-/* After the listener has stopped and the executor is gone: closes what is open.
- * NULL is fine. */
+/* After the listener has stopped and the executor is gone, and while no reply
+ * waits for the store: closes what is open. NULL is fine. */
 void lanes_free(struct lanes *l);
 
 #endif
