@@ -98,7 +98,7 @@ grep -q '"predictions"' "$temp/answer" || fail "$(cat "$temp/answer")"
 passed "answers $(cut -c 1-60 "$temp/answer")..."
 
 samples="$url/v1/models/mnist-drsae/samples"
-grep -q '"ready"' "$temp/ready" || curl -fsS "$url/readyz" | grep -q '"ready"' ||
+curl -fsS "$url/readyz" | grep -q '"status":"ready"' ||
     fail "not ready to learn: $(curl -sS "$url/readyz")"
 curl -fsS -H 'Content-Type: application/json' --data-binary @"$temp/one" \
     "$samples" >"$temp/answer" || fail "POST $samples"
