@@ -7,11 +7,14 @@
  *    "model": { the config of the model file },
  *    "rates": {"decoder.weight": 1, ...}, "bounds": {...},  by name's ending
  *    "start": {"samples": 2000},       rows that starting values may lean on
+ *    "tuning": true,                   it goes on from a model
  *    "prune": {"below": 0.0005},       at the end: units on in less than this
  *                                      share of the training rows go
  *    "drop_decoders": true,            at the end: of all layers, or [indices]
  *    "phases": [{"name": "unsupervised", "epochs": 30,
- *                "rows": "all",           or those with a label: "labelled"
+ *                "rows": "all",           or those with a label: "labelled";
+ *                                         or as many of each: "balanced"
+ *                "per_label": 100,        how many, where balanced
  *                "layers": [0],           whose own terms (reconstruction,
  *                                         structure, predict) count; all by
  *                                         default
@@ -48,8 +51,9 @@
 #define RECIPE_MAX_POLICIES 32
 #define RECIPE_MAX_NAMES 16
 
-/* What an epoch goes over: the training rows, or those with a label. */
-enum recipe_rows { ROWS_ALL, ROWS_LABELLED };
+/* What an epoch goes over: the training rows, those with a label, or as many of
+ * each label, where rows without one count as one label more. */
+enum recipe_rows { ROWS_ALL, ROWS_LABELLED, ROWS_BALANCED };
 
 enum recipe_schedule { SCHEDULE_CONSTANT, SCHEDULE_COSINE, SCHEDULE_INVERSE };
 
@@ -62,6 +66,7 @@ struct recipe_phase {
     const char *name;
     size_t epochs;
     enum recipe_rows rows;
+    size_t per_label; /* ROWS_BALANCED */
     struct loss_weights weights;
     size_t reach; /* layers that it runs; the classifier counts as one more */
     struct optimiser_settings optimiser;
@@ -98,6 +103,7 @@ struct recipe {
     struct recipe_policy bounds[RECIPE_MAX_POLICIES];
     size_t n_bounds;
     size_t start_samples;
+    bool tuning; /* goes on from a model: nothing has starting values */
     double prune_below; /* share of the training rows; 0: no pruning */
     bool drop_decoders[MODEL_MAX_LAYERS];
     struct recipe_phase phases[RECIPE_MAX_PHASES];
@@ -108,6 +114,9 @@ struct recipe {
 struct recipe *recipe_load(const char *path, struct err *e);
 struct recipe *recipe_parse(const char *text, size_t length, struct err *e);
 void recipe_free(struct recipe *r);
+
+/* Whether a policy's ending suits the name of a parameter. */
+bool recipe_ending_suits(const char *ending, const char *name);
 
 /* Sets the rates and bounds of the table's rows; of several that suit a row
  * the last wins. ERR_INVALID for one that suits no row, or bounds a row that
