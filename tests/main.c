@@ -25,6 +25,9 @@
     X(recipe) X(measure) X(rows) X(layers) X(trainer) X(pruning)              \
     X(samples) X(jobs) X(repository) X(registry) X(executor) X(tensor_json) X(routes)            \
     X(problem) X(infer) X(infer_options) X(infer_formats) X(mask) X(models)
+    X(problem) X(infer) X(infer_options) X(infer_formats) X(mask) X(models)  \
+    X(pending) X(samples) X(samples_forms) X(labels) X(fine_tunes) X(events)  \
+    X(versions)
 /* clang-format on */
 
 #define X(name) Suite *suite_##name(void);
