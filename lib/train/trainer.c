@@ -414,7 +414,9 @@ static enum err_code describe(struct trainer *t, struct err *e)
         json_set(m->metrics, "pruned", pruned);
     if (!m->metrics || !m->lineage)
         return err_set(e, ERR_NO_MEMORY, "metrics");
-    if (keep_add(m, t->recipe, &t->data, &t->rows, e))
+    /* A tuned model keeps what its parent did. */
+    if (!t->options->start &&
+        keep_add(m, t->recipe, &t->data, &t->rows, e))
         return e->code;
     if (t->rows.n_validation == 0)
         return ERR_OK;
