@@ -11,6 +11,9 @@
 static const double allowed_error = 0.01;
 enum { ALLOWED_ROWS = 1 };
 
+/* What the error must come down to, as a share of the parent's. */
+static const double enough = 0.9;
+
 /* ---- figures ---- */
 
 /* The rows with the labels that the model knows, into known (rows->n): others
@@ -165,11 +168,13 @@ static bool judge_error(const struct gate_figures *b,
                         const struct gate_figures *a, const char *place,
                         struct gate_verdict *v)
 {
+    bool lower = a->error < b->error, clear = a->error <= enough * b->error;
     snprintf(v->reason, sizeof v->reason,
              "on %zu %s rows the mean error per label went from %.2f %% to "
-             "%.2f %%",
-             a->all.labelled, place, 100 * b->error, 100 * a->error);
-    return a->error < b->error;
+             "%.2f %%%s",
+             a->all.labelled, place, 100 * b->error, 100 * a->error,
+             lower && !clear ? ", which may be chance" : "");
+    return lower && clear;
 }
 
 static bool judge_place(const struct places *p, const struct model *parent,

@@ -1,7 +1,8 @@
 /* Gate: is the child better than its parent, on rows that neither was trained
  * on?
  *
- * With labels: yes if the child's mean error per label is lower, and no label
+ * With labels: yes if the child's mean error per label is lower, by a tenth at
+ * least (less is chance: of many epochs one has the luckier row), and no label
  * that the parent knows got worse by more than a point (of a hundred) that is
  * also more than one row. The parent is wrong on all rows of a label that it
  * does not know. Without labels, where nothing is classified, or where only

@@ -303,12 +303,14 @@ static enum err_code measure_start(struct trainer *t, const struct model *m,
 {
     enum { MOST = 512 };
     const struct loss_weights *w = &phase_of(t)->weights;
-    size_t n = t->rows.n_training < MOST ? t->rows.n_training : MOST;
+    size_t n = rows_count(&t->rows, t->phase);
+    n = n < MOST ? n : MOST;
     double guess = t->model->classifier.present
                        ? (double)w->classification *
                              log((double)t->model->classifier.classes)
                        : 0;
-    if (measure_loss(m, w, &t->data, t->rows.training, n, t->team,
+    rows_order(&t->rows, t->options->seed, t->phase, 0);
+    if (measure_loss(m, w, &t->data, t->rows.order, n, t->team,
                      &t->first_loss, e))
         return e->code;
     t->first_loss = fmax(t->first_loss, guess);

@@ -45,12 +45,11 @@ struct train_start {
     const struct model *model; /* of the recipe's config and classes */
     const uint8_t *uses;       /* (data->n) enum row_use of each row */
     /* How good the model is on the validation rows, smaller is better, the
-     * first weighs more; and its measures. NULL: what the phase measures. */
+     * first weighs more; and the measures to show. NULL: what the phase
+     * measures. */
     enum err_code (*judge)(void *arg, const struct model *m, struct team *team,
                            struct measures *v, double value[2], struct err *e);
     void *arg;
-    /* What rows are also held to, by the weight of the phase; NULL: nothing. */
-    const struct model *teacher;
 };
 
 struct train_options {

@@ -9,16 +9,7 @@
 #include "lib/train/tune_rows.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-double knob(const char *name, double value);
-double knob(const char *name, double value)
-{
-    const char *s = getenv(name);
-    return s ? strtod(s, NULL) : value;
-}
 
 struct tuning {
     const struct model *parent;
@@ -54,6 +45,9 @@ static enum recipe_measure measure(const struct tuning *t)
     return t->rows.asked_labels ? t->recipe->phases[0].measure : RECIPE_LOSS;
 }
 
+/* More than any error or sane loss. */
+static const double not_let_through = 1e6;
+
 /* What the gate will look at, for every epoch: a model that it would not let
  * through is worse than all that it would. */
 static enum err_code judge(void *arg, const struct model *m, struct team *team,
@@ -64,18 +58,15 @@ static enum err_code judge(void *arg, const struct model *m, struct team *team,
     struct gate_figures f;
     if (gate_measure(&f, m, classes(t), weights(t), &rows, team, e))
         return e->code;
-    *v = f.all;
-    bool worse = gate_worse_label(&t->before, &f, t->rows.n_old) < t->rows.n_old;
     bool by_error = measure(t) == RECIPE_ERROR && !isnan(f.error);
-    value[0] = by_error ? f.error : f.loss;
-    value[1] = by_error ? f.all.loss : 0;
-    if (!by_error && f.error > t->before.error)
-        worse = true;
-    if (worse)
-        value[0] += 1e6;
+    bool worse =
+        gate_worse_label(&t->before, &f, t->rows.n_old) < t->rows.n_old ||
+        (!by_error && f.error > t->before.error);
+    *v = f.all;
     v->error = f.error;
-    if (getenv("TALK"))
-        fprintf(stderr, "   judge err %.4f loss %.4f worse %d\n", f.error, f.all.loss, worse);
+    v->loss = by_error ? f.all.loss : f.loss;
+    value[0] = (by_error ? f.error : f.loss) + (worse ? not_let_through : 0);
+    value[1] = by_error ? f.all.loss : 0;
     gate_figures_fini(&f);
     return ERR_OK;
 }
@@ -103,8 +94,7 @@ static enum err_code train(struct tuning *t, struct err *e)
     struct train_start start = {.model = t->grown,
                                 .uses = t->rows.uses,
                                 .judge = judge,
-                                .arg = t,
-                                .teacher = t->parent};
+                                .arg = t};
     struct train_options options = {.threads = o->threads,
                                     .seed = o->seed,
                                     .checkpoint = o->checkpoint,
@@ -169,6 +159,25 @@ enum err_code tune_run(const struct model *parent, const struct tune_data *data,
     tune_rows_fini(&t.rows);
     team_free(team);
     return code;
+}
+
+size_t tune_bytes(const struct model *parent, size_t threads)
+{
+    enum { BATCH = 128, CHUNK = 256, NEW_CLASSES = 256, BLOCKS = 6 };
+    struct model_options learn = {.learn = true};
+    const struct json *batch = json_get(parent->training, "batch");
+    size_t rows = batch && json_is_number(batch) ? (size_t)json_number(batch)
+                                                 : BATCH;
+    size_t shard = (rows + threads - 1) / threads;
+    size_t params = parent->params.total +
+                    NEW_CLASSES * (parent->classifier.inputs + 1);
+    size_t step = 3 * model_pass_bytes(parent, shard, &learn) +
+                  shard * (model_inputs(parent) + 1) * sizeof(float);
+    size_t chunk = 2 * model_pass_bytes(parent, CHUNK, &learn) +
+                   CHUNK * (model_inputs(parent) + 4) * sizeof(float);
+    return (BLOCKS + threads) * params * sizeof(float) +
+           threads * (step + chunk) + parent->rehearsal.n *
+           parent->rehearsal.size;
 }
 
 void tune_result_fini(struct tune_result *r)

@@ -38,7 +38,7 @@ struct tune_options {
     void *arg;
 };
 
-#define TUNE_EPOCHS 30
+#define TUNE_EPOCHS 12
 #define TUNE_MAX_EPOCHS 1000
 
 struct tune_result {
@@ -59,7 +59,8 @@ enum err_code tune_run(const struct model *parent, const struct tune_data *data,
                        struct tune_result *r, struct err *e) ERR_CHECKED;
 void tune_result_fini(struct tune_result *r); /* accepts a zeroed one */
 
-/* Upper bound of the memory that tune_run takes beside the data. */
+/* Upper bound of the memory that tune_run takes beside the data and some 32
+ * bytes a row of them, with up to 256 new classes. */
 size_t tune_bytes(const struct model *parent, size_t threads);
 
 #endif

@@ -4,9 +4,9 @@
 
 #include "lib/train/tune_rows.h"
 
-/* The parent's values; a new class's row of C points to the mean normalised
- * code of its rows to train on, as long as the others are on average (Qi et al.
- * 2018), and has their mean bias. NULL: ERR_NO_MEMORY, ERR_SHAPE. */
+/* The parent's values; a new class's row of C points from the old classes' mean
+ * normalised code to that of its own rows to train on, and has their mean bias.
+ * Not prepared. NULL: ERR_NO_MEMORY, or as model_add_classes. */
 struct model *tune_grow(const struct model *parent,
                         const struct tune_rows *rows, struct err *e);
 

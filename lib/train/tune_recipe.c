@@ -11,9 +11,10 @@
 #define LABEL_MOST 200
 #define LABEL_LEAST 4
 
-double knob(const char *name, double value);
-
 static const double standard_rate = 0.001;
+
+/* Of the rate that the parent was trained at. */
+static const double rate_share = 0.3;
 
 static double number_of(const struct json *j, const char *key, double standard)
 {
@@ -58,26 +59,23 @@ static struct json *standard_phase(const struct model *m)
     return phase;
 }
 
-/* Terms that the rows or the model give nothing for do not count; *left: some
- * other does. */
+/* The parent's terms, without those that the rows or the model give nothing
+ * for. The adversarial term doubles the time and changes no error here
+ * (docs/learning.md), so it only says how much classes weigh. */
 static struct json *fit_weights(const struct json *given, const struct model *m,
-                                const struct tune_rows *rows, bool *left)
+                                const struct tune_rows *rows)
 {
-    struct json *weights = json_copy(given);
     static const char *const drawn[] = {"reconstruction", "structure",
                                         "predict"};
-    static const char *const classes[] = {"classification", "adversarial"};
+    struct json *weights = json_new_object();
+    double classes = number_of(given, "classification", 0);
+    if (classes <= 0)
+        classes = number_of(given, "adversarial", 0);
     for (size_t i = 0; i < 3; i++)
-        if (!any_decoder(m))
-            json_remove(weights, drawn[i]);
-    for (size_t i = 0; i < 2; i++)
-        if (!m->classifier.present || !rows->labelled)
-            json_remove(weights, classes[i]);
-    *left = false;
-    for (size_t i = 0; i < 3; i++)
-        *left |= number_of(weights, drawn[i], 0) > 0;
-    for (size_t i = 0; i < 2; i++)
-        *left |= number_of(weights, classes[i], 0) > 0;
+        if (any_decoder(m) && number_of(given, drawn[i], 0) > 0)
+            json_set(weights, drawn[i], json_copy(json_get(given, drawn[i])));
+    if (m->classifier.present && rows->labelled && classes > 0)
+        json_set(weights, "classification", json_new_number(classes));
     return weights;
 }
 
@@ -105,7 +103,6 @@ static void set_rows(struct json *phase, const struct tune_rows *rows,
     size_t labels = rows->n_old + rows->n_new + 1;
     size_t n = EPOCH_ROWS / labels;
     n = n > LABEL_MOST ? LABEL_MOST : n < LABEL_LEAST ? LABEL_LEAST : n;
-    n = (size_t)knob("PER_LABEL", (double)n);
     json_set(phase, "name", json_new_text("tuning"));
     json_set(phase, "epochs", json_new_number((double)epochs));
     json_set(phase, "rows", json_new_text("balanced"));
@@ -119,7 +116,7 @@ static void set_rate(struct json *phase, const struct tune_options *options)
     struct json *optimiser = json_copy(json_get(phase, "optimiser")),
                 *schedule = json_new_object();
     double rate = number_of(optimiser, "rate", standard_rate) *
-                  knob("SHARE", 0.3);
+                  rate_share;
     if (options->learning_rate > 0)
         rate = options->learning_rate;
     json_set(optimiser, "rate", json_new_number(rate));
@@ -131,17 +128,16 @@ static void set_rate(struct json *phase, const struct tune_options *options)
 
 static struct json *make_phase(const struct model *m,
                                const struct tune_rows *rows,
-                               const struct tune_options *options, bool *left)
+                               const struct tune_options *options, bool *learns)
 {
     const struct json *given = json_get(m->training, "phase");
     struct json *phase = given ? json_copy(given) : standard_phase(m);
     struct json *weights =
-        fit_weights(json_get(phase, "weights"), m, rows, left);
+        fit_weights(json_get(phase, "weights"), m, rows);
     struct json *layers = fit_layers(json_get(phase, "layers"), m);
     if (number_of(weights, "predict", 0) <= 0)
         json_remove(phase, "target");
-    if (knob("ADV", 1) != 1)
-        json_remove(weights, "adversarial");
+    *learns = json_first(weights) != NULL;
     json_set(phase, "weights", weights);
     if (layers)
         json_set(phase, "layers", layers);
@@ -167,7 +163,7 @@ static struct json *fit_policies(const struct json *given,
 
 static struct json *make_recipe(const struct model *m,
                                 const struct tune_rows *rows,
-                                const struct tune_options *options, bool *left)
+                                const struct tune_options *options, bool *learns)
 {
     struct json *j = json_new_object(), *phases = json_new_array();
     const struct json *batch = json_get(m->training, "batch");
@@ -185,7 +181,7 @@ static struct json *make_recipe(const struct model *m,
              fit_policies(json_get(m->training, "rates"), &m->params));
     json_set(j, "bounds",
              fit_policies(json_get(m->training, "bounds"), &m->params));
-    json_add(phases, make_phase(m, rows, options, left));
+    json_add(phases, make_phase(m, rows, options, learns));
     json_set(j, "phases", phases);
     return j;
 }
@@ -210,12 +206,12 @@ struct recipe *tune_recipe(const struct model *parent,
                            const struct tune_rows *rows,
                            const struct tune_options *options, struct err *e)
 {
-    bool left;
+    bool learns;
     struct recipe *r = NULL;
-    struct json *j = make_recipe(parent, rows, options, &left);
+    struct json *j = make_recipe(parent, rows, options, &learns);
     if (!json_whole(j))
         err_set(e, ERR_NO_MEMORY, "recipe");
-    else if (!left)
+    else if (!learns)
         err_set(e, ERR_SHAPE,
                 "nothing to learn from: of %zu rows to train on none has a "
                 "label, and the model has no decoder",
