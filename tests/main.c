@@ -17,7 +17,8 @@
     X(solver) X(iterative) X(model) X(prune) X(emit) X(orientation)           \
     X(pinwheels) X(atoms) X(render) X(gradients) X(predict) X(optimiser)      \
     X(recipe) X(measure) X(rows) X(layers) X(trainer) X(pruning)              \
-    X(samples) X(jobs) X(repository) X(registry) X(executor) X(tensor_json) X(routes)            \
+    X(samples) X(samples_label)\
+    X(samples_evict) X(jobs) X(store) X(store_crash) X(store_damage) X(repository) X(registry) X(executor) X(tensor_json) X(routes)            \
     X(problem) X(infer) X(infer_options) X(infer_formats) X(mask) X(models)
 /* clang-format on */
 
