@@ -17,17 +17,11 @@
     X(solver) X(iterative) X(model) X(prune) X(grow) X(rehearsal) X(emit)     \
     X(orientation) X(pinwheels) X(atoms) X(render) X(gradients) X(predict)    \
     X(optimiser) X(recipe) X(measure) X(rows) X(layers) X(trainer) X(pruning) \
-    X(repository) X(registry) X(executor) X(tensor_json) X(routes)            \
-    X(problem) X(infer) X(infer_options) X(infer_formats) X(mask) X(models)  \
-    X(pending) X(samples) X(samples_forms) X(labels) X(fine_tunes) X(events)  \
+    X(samples) X(jobs) X(repository) X(registry) X(executor) X(learner)       \
+    X(learner_restart) X(tensor_json) X(routes) X(problem) X(infer)           \
+    X(infer_options) X(infer_formats) X(mask) X(models) X(pending)            \
+    X(samples_json) X(samples_forms) X(labels) X(fine_tunes) X(events)        \
     X(versions)
-    X(repository) X(registry) X(executor) X(learner) X(learner_restart)       \
-    X(tensor_json) X(routes) X(problem) X(infer) X(infer_options) X(infer_formats) X(mask) X(models)
-    X(solver) X(iterative) X(model) X(prune) X(emit) X(orientation)           \
-    X(pinwheels) X(atoms) X(render) X(gradients) X(predict) X(optimiser)      \
-    X(recipe) X(measure) X(rows) X(layers) X(trainer) X(pruning)              \
-    X(samples) X(jobs) X(repository) X(registry) X(executor) X(tensor_json) X(routes)            \
-    X(problem) X(infer) X(infer_options) X(infer_formats) X(mask) X(models)
 /* clang-format on */
 
 #define X(name) Suite *suite_##name(void);
