@@ -22,6 +22,7 @@
     X(infer_options) X(infer_formats) X(mask) X(models) X(pending)            \
     X(samples_json) X(samples_forms) X(labels) X(fine_tunes) X(events)        \
     X(versions)
+    X(infer_options) X(infer_formats) X(mask) X(models)
 /* clang-format on */
 
 #define X(name) Suite *suite_##name(void);
