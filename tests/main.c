@@ -39,6 +39,9 @@
     X(optimiser) X(recipe) X(measure) X(rows) X(layers) X(trainer) X(pruning) \
     X(samples) X(jobs) X(repository) X(registry) X(executor) X(learner)       \
     X(learner_restart) X(tensor_json) X(routes) X(problem) X(infer)           \
+    X(infer_options) X(infer_formats) X(mask) X(models) X(pending)            \
+    X(samples_json) X(samples_forms) X(labels) X(fine_tunes) X(events)        \
+    X(versions)
     X(infer_options) X(infer_formats) X(mask) X(models)
 /* clang-format on */
 
