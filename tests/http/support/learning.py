@@ -11,6 +11,7 @@ import time
 
 import numpy as np
 import sseclient
+from safetensors import safe_open
 
 from . import server as servers
 from . import wire
@@ -22,6 +23,9 @@ JSON = "application/json"
 NPZ = "application/x-npz"
 NPY = "application/x-npy"
 NDJSON = "application/x-ndjson"
+
+# Runs until it is cancelled: so slow that every epoch is a little better.
+LONG = {"epochs": 1000, "promote": "never", "learning_rate": 1e-6}
 
 RECIPE = {
     "seed": 1, "validation": 80, "batch": 20, "classes": list(OLD),
@@ -208,6 +212,43 @@ def until(look, good, seconds=60):
             return found
         assert time.monotonic() < end, "after %d s: %s" % (seconds, found)
         time.sleep(0.02)
+
+
+# ---- a test's own server ----
+
+def begin(t, *args, folder=None):
+    """A client of a server for this test alone."""
+    own = t.start(t.server.models, args, folder=folder)
+    own.wait_ready()
+    return Client(t, own)
+
+
+def again(t, one, *args, end="stop"):
+    """The same data, after an end and another start."""
+    getattr(one.server, end)()
+    return begin(t, *args, folder=one.server.folder)
+
+
+def file_of(one, version):
+    folder = (one.server.models if version < 1001
+              else one.server.folder / "data" / "models")
+    return folder / one.model / str(version) / "model.safetensors"
+
+
+def metadata(path):
+    """The texts of a model file, read by the public package, which also looks
+    at every tensor."""
+    with safe_open(path, "np") as file:
+        for name in file.keys():
+            value = file.get_tensor(name)
+            assert value.dtype.kind != "f" or np.isfinite(value).all(), name
+        return file.metadata()
+
+
+def recall(one, label, seed=99):
+    """(version, share of a label's fresh rows that get it)"""
+    version, found = one.classify(rows(label, 100, seed))
+    return version, found.count(label) / len(found)
 
 
 class Events:

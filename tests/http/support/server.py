@@ -11,6 +11,8 @@ from . import wire
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 BINARY = str((ROOT / os.environ.get("SPARSED", "build/sparsed")).resolve())
 SHIPPED = (ROOT / os.environ.get("MODELS", "models")).resolve()
+# A build whose times say nothing: a sanitizer's.
+SANITIZED = pathlib.Path(BINARY).parent.name in ("asan", "tsan", "ubsan")
 START_SECONDS = 60
 STOP_SECONDS = 150
 
