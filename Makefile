@@ -79,9 +79,9 @@ endif
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.PHONY: all run test unit test-cli test-http test-crash test-image asan tsan ubsan data train \
-        lint format bench bench-stacks figures figures-compare install image \
-        clean help deps deps-test FORCE
+.PHONY: all run test unit test-cli test-http test-crash test-image asan tsan \
+        ubsan data train lint format bench bench-stacks bench-learning learns \
+        figures figures-compare install image clean help deps deps-test FORCE
 
 all: $(BIN) ## build build/sparsed, after installing what is missing
 
@@ -248,6 +248,14 @@ build/peers/ready: bench/peers/requirements.txt
 bench-stacks: $(BIN) ## stacks on few labels and without their parts, into bench/STACKS.md
 	@sh scripts/data.sh mnist fashion-mnist
 	SPARSED=$(BIN) python3 bench/stacks.py $(ARGS)
+
+bench-learning: $(BIN) build/venv/ready ## what learning costs the daemon, into bench/LEARNING.md
+	@sh scripts/data.sh mnist fashion-mnist
+	SPARSED=$(BIN) build/venv/bin/python bench/learning.py $(ARGS)
+
+learns: $(BIN) build/venv/ready ## that it learns: new digits, shifted ones, into bench/LEARNS.md
+	@sh scripts/data.sh mnist fashion-mnist
+	SPARSED=$(BIN) build/venv/bin/python bench/learns.py $(ARGS)
 
 figures: $(BIN) build/venv/ready ## MODEL=name: measure it, write the figures into its card
 	SPARSED=$(BIN) build/venv/bin/python bench/figures/figures.py \
