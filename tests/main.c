@@ -14,10 +14,10 @@
     X(pools) X(groups) X(groups_codes) X(windows) X(windows_rule)             \
     X(windows_emit) X(tree) X(lateral) X(lateral_codes) X(gaussian)           \
     X(conv2d) X(local2d) X(axes) X(preprocess) X(preprocess_pictures)         \
-    X(solver) X(iterative) X(model) X(prune) X(emit) X(orientation)           \
-    X(pinwheels) X(atoms) X(render) X(gradients) X(predict) X(optimiser)      \
-    X(recipe) X(measure) X(rows) X(layers) X(trainer) X(pruning)              \
-    X(repository) X(registry) X(executor) X(tensor_json) X(routes)            \
+    X(solver) X(iterative) X(model) X(prune) X(grow) X(rehearsal) X(emit)     \
+    X(orientation) X(pinwheels) X(atoms) X(render) X(gradients) X(predict)    \
+    X(optimiser) X(recipe) X(measure) X(rows) X(layers) X(keep) X(trainer)    \
+    X(pruning) X(repository) X(registry) X(executor) X(tensor_json) X(routes) \
     X(problem) X(infer) X(infer_options) X(infer_formats) X(mask) X(models)
 /* clang-format on */
 

@@ -174,7 +174,26 @@ void model_free(struct model *m)
     json_free(m->config);
     json_free(m->metrics);
     json_free(m->lineage);
+    json_free(m->training);
+    rehearsal_fini(&m->rehearsal);
     mem_free(m);
+}
+
+static enum err_code copy_json(struct json **to, const struct json *from,
+                               const char *what, struct err *e)
+{
+    *to = json_copy(from);
+    return !from == !*to ? ERR_OK : err_set(e, ERR_NO_MEMORY, "%s", what);
+}
+
+enum err_code model_copy_facts(struct model *to, const struct model *from,
+                               struct err *e)
+{
+    if (copy_json(&to->metrics, from->metrics, "metrics", e) ||
+        copy_json(&to->lineage, from->lineage, "lineage", e) ||
+        copy_json(&to->training, from->training, "training", e))
+        return e->code;
+    return rehearsal_copy(&to->rehearsal, &from->rehearsal, e);
 }
 
 struct model *model_copy(const struct model *m, struct err *e)
@@ -183,14 +202,12 @@ struct model *model_copy(const struct model *m, struct err *e)
                                    m->classifier.classes, e);
     if (!copy)
         return NULL;
-    if (params_allocate(&copy->params, e)) {
+    if (params_allocate(&copy->params, e) || model_copy_facts(copy, m, e)) {
         model_free(copy);
         return NULL;
     }
     memcpy(copy->params.values, m->params.values,
            m->params.total * sizeof *m->params.values);
-    copy->metrics = json_copy(m->metrics);
-    copy->lineage = json_copy(m->lineage);
     return copy;
 }
 

@@ -65,8 +65,13 @@ enum err_code model_start_layers(struct model *m, size_t from, size_t to,
                                  uint64_t seed, const float *samples, size_t n,
                                  struct err *e) ERR_CHECKED;
 
-/* The same composition and values; not prepared. */
+/* The same composition, values and facts; not prepared. */
 struct model *model_copy(const struct model *m, struct err *e);
+
+/* What is known of a model beside its values: copies metrics, lineage, training
+ * and rehearsal, of which `to` has none. ERR_NO_MEMORY. */
+enum err_code model_copy_facts(struct model *to, const struct model *from,
+                               struct err *e) ERR_CHECKED;
 
 /* The model of the lowest n layers, from 1; the classifier belongs to all of
  * them. It borrows all that it has from m: not for model_free. */

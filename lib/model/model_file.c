@@ -1,24 +1,23 @@
-/* Models in safetensors files: the parameter table by name, and JSON texts in
- * the metadata.
+/* Models in safetensors files: the parameter table by name, rows to rehearse,
+ * and JSON texts in the metadata.
  */
 #include "lib/model/model_file.h"
 
 #include "lib/base/buf.h"
-#include "lib/base/file.h"
 #include "lib/base/mem.h"
 #include "lib/data/safetensors.h"
 #include "lib/math/kernels.h"
 #include "lib/model/structure/pools.h"
 
-#include <dirent.h>
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #define FORMAT "sparsed"
-#define MAX_VERSION_DIGITS 18
 #define MAX_META_BYTES ((size_t)8 << 20)
+#define MAX_META 6
+#define MAX_TENSORS                                                            \
+    (PARAM_MAX + MODEL_MAX_LAYERS * GROUP_TENSORS + REHEARSAL_TENSORS)
 
 /* Weights of groups are made anew from the config, perhaps by another exp(). */
 static const float group_rounding = 1e-5f;
@@ -67,6 +66,19 @@ static const char **read_classes(const struct json *json, size_t *n,
     return names;
 }
 
+static enum err_code read_facts(const struct safetensors *file, struct model *m,
+                                struct err *e)
+{
+    if (read_meta(file, "metrics", &m->metrics, e) ||
+        read_meta(file, "lineage", &m->lineage, e) ||
+        read_meta(file, "training", &m->training, e))
+        return e->code;
+    if (m->training && !json_is_object(m->training))
+        return err_set(e, ERR_CORRUPT,
+                       "metadata \"training\" must be an object");
+    return ERR_OK;
+}
+
 static struct model *read_composition(const struct safetensors *file,
                                       struct err *e)
 {
@@ -91,8 +103,7 @@ static struct model *read_composition(const struct safetensors *file,
     m = model_new(config, names, n, e);
     if (!m)
         err_wrap(e, "config");
-    if (m && (read_meta(file, "metrics", &m->metrics, e) ||
-              read_meta(file, "lineage", &m->lineage, e))) {
+    if (m && read_facts(file, m, e)) {
         model_free(m);
         m = NULL;
     }
@@ -213,6 +224,103 @@ static enum err_code check_groups(const struct safetensors *file,
     return ERR_OK;
 }
 
+/* ---- rehearsal: rows of the model's own shape ---- */
+
+enum { REHEARSAL_TENSORS = 3 };
+
+static const char *const rehearsal_names[REHEARSAL_TENSORS] = {
+    "rehearsal.inputs", "rehearsal.labels", "rehearsal.held_out"};
+
+/* As the file shows the rows of r, for a model of m's composition. */
+static void show_rehearsal(const struct model *m, const struct rehearsal *r,
+                           struct st_tensor *out)
+{
+    out[0] = (struct st_tensor){
+        .type = ST_U8, .rank = 1 + m->input_rank, .data = r->inputs};
+    out[1] = (struct st_tensor){.type = ST_I32, .rank = 1, .data = r->labels};
+    out[2] = (struct st_tensor){.type = ST_U8, .rank = 1, .data = r->held_out};
+    memcpy(out[0].shape + 1, m->input_shape,
+           m->input_rank * sizeof *m->input_shape);
+    for (size_t i = 0; i < REHEARSAL_TENSORS; i++) {
+        out[i].name = rehearsal_names[i];
+        out[i].shape[0] = r->n;
+    }
+}
+
+/* Finds the three tensors, all of *n rows; *n is 0 if there is none of them. */
+static enum err_code find_rehearsal(const struct safetensors *file,
+                                    const struct model *m,
+                                    const struct st_tensor **found, size_t *n,
+                                    struct err *e)
+{
+    struct rehearsal rows = {0};
+    struct st_tensor want[REHEARSAL_TENSORS];
+    *n = 0;
+    for (size_t i = 0; i < REHEARSAL_TENSORS; i++) {
+        found[i] = safetensors_find(file, rehearsal_names[i]);
+        if (found[i] && found[i]->rank > 0)
+            rows.n = found[i]->shape[0];
+    }
+    if (!found[0] && !found[1] && !found[2])
+        return ERR_OK;
+    if (rows.n < 1 || rows.n > REHEARSAL_MAX_ROWS)
+        return err_set(e, ERR_CORRUPT, "rehearsal: %zu rows, must be 1 to %zu",
+                       rows.n, REHEARSAL_MAX_ROWS);
+    show_rehearsal(m, &rows, want);
+    for (size_t i = 0; i < REHEARSAL_TENSORS; i++) {
+        const struct st_tensor *w = &want[i], *have = found[i];
+        if (!have)
+            return err_set(e, ERR_CORRUPT, "tensor %s is missing", w->name);
+        if (have->type != w->type || have->rank != w->rank ||
+            memcmp(have->shape, w->shape, w->rank * sizeof *w->shape) != 0)
+            return err_set(e, ERR_CORRUPT,
+                           "tensor %s has not the type, the model's input "
+                           "shape, or as many rows as the others",
+                           w->name);
+    }
+    *n = rows.n;
+    return ERR_OK;
+}
+
+static enum err_code check_rehearsal(const struct model *m,
+                                     const int32_t *labels,
+                                     const uint8_t *held_out, size_t n,
+                                     struct err *e)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (labels[i] < -1 ||
+            (labels[i] >= 0 && (size_t)labels[i] >= m->classifier.classes))
+            return err_set(e, ERR_CORRUPT,
+                           "tensor rehearsal.labels[%zu]: %d is none of %zu "
+                           "classes, nor -1",
+                           i, (int)labels[i], m->classifier.classes);
+        if (held_out[i] > 1)
+            return err_set(e, ERR_CORRUPT,
+                           "tensor rehearsal.held_out[%zu]: %d is not 0 or 1",
+                           i, held_out[i]);
+    }
+    return ERR_OK;
+}
+
+static enum err_code read_rehearsal(const struct safetensors *file,
+                                    struct model *m, struct err *e)
+{
+    const struct st_tensor *found[REHEARSAL_TENSORS];
+    struct rehearsal *r = &m->rehearsal;
+    size_t n;
+    if (find_rehearsal(file, m, found, &n, e))
+        return e->code;
+    if (n == 0)
+        return ERR_OK;
+    if (check_rehearsal(m, found[1]->data, found[2]->data, n, e) ||
+        rehearsal_init(r, n, model_inputs(m), e))
+        return e->code;
+    memcpy(r->inputs, found[0]->data, found[0]->bytes);
+    memcpy(r->labels, found[1]->data, found[1]->bytes);
+    memcpy(r->held_out, found[2]->data, found[2]->bytes);
+    return ERR_OK;
+}
+
 struct model *model_load(const char *path, struct err *e)
 {
     struct safetensors *file = safetensors_open(path, e);
@@ -222,6 +330,8 @@ struct model *model_load(const char *path, struct err *e)
     enum err_code code = m ? read_params(file, m, e) : ERR_OK;
     for (size_t i = 0; m && !code && i < m->n_layers; i++)
         code = check_groups(file, &m->layers[i], e);
+    if (m && !code)
+        code = read_rehearsal(file, m, e);
     if (code) {
         model_free(m);
         m = NULL;
@@ -238,21 +348,6 @@ struct model *model_load(const char *path, struct err *e)
 
 /* ---- writing ---- */
 
-static enum err_code print_meta(struct buf *b, const struct json *j,
-                                const char *key, struct st_meta *meta,
-                                size_t *n, struct err *e)
-{
-    buf_init(b, MAX_META_BYTES);
-    if (!j)
-        return ERR_OK;
-    json_print(b, j);
-    if (buf_failed(b))
-        return err_set(e, ERR_TOO_LARGE, "metadata \"%s\": over %zu bytes", key,
-                       MAX_META_BYTES);
-    meta[(*n)++] = (struct st_meta){.key = key, .value = b->data};
-    return ERR_OK;
-}
-
 static struct json *classes_json(const struct model *m)
 {
     struct json *list = json_new_array();
@@ -261,107 +356,92 @@ static struct json *classes_json(const struct model *m)
     return list;
 }
 
-static void fill_tensors(const struct params *params, struct st_tensor *tensors)
+static size_t fill_params(const struct model *m, struct st_tensor *out)
 {
-    for (size_t i = 0; i < params->n; i++) {
-        const struct param *p = &params->list[i];
-        tensors[i] = (struct st_tensor){
+    for (size_t i = 0; i < m->params.n; i++) {
+        const struct param *p = &m->params.list[i];
+        out[i] = (struct st_tensor){
             .name = p->name, .type = ST_F32, .rank = p->rank, .data = p->value};
-        memcpy(tensors[i].shape, p->dims, p->rank * sizeof *p->dims);
+        memcpy(out[i].shape, p->dims, p->rank * sizeof *p->dims);
     }
+    return m->params.n;
+}
+
+/* How many; their names lie in `groups`. */
+static size_t fill_tensors(const struct model *m, struct group_tensors *groups,
+                           struct st_tensor *out)
+{
+    size_t n = fill_params(m, out);
+    for (size_t i = 0; i < m->n_layers; i++) {
+        if (!show_groups(&m->layers[i], &groups[i]))
+            continue;
+        memcpy(out + n, groups[i].tensors, sizeof groups[i].tensors);
+        n += GROUP_TENSORS;
+    }
+    if (m->rehearsal.n > 0) {
+        show_rehearsal(m, &m->rehearsal, out + n);
+        n += REHEARSAL_TENSORS;
+    }
+    return n;
+}
+
+/* Texts of the metadata. */
+struct meta_texts {
+    struct buf text[MAX_META];
+    struct st_meta list[MAX_META];
+    size_t n;
+};
+
+static enum err_code add_meta(struct meta_texts *t, const char *key,
+                              const struct json *j, struct err *e)
+{
+    struct buf *b = &t->text[t->n];
+    if (!j)
+        return ERR_OK;
+    buf_init(b, MAX_META_BYTES);
+    json_print(b, j);
+    t->list[t->n++] = (struct st_meta){.key = key, .value = b->data};
+    if (buf_failed(b))
+        return err_set(e, ERR_TOO_LARGE, "metadata \"%s\": over %zu bytes", key,
+                       MAX_META_BYTES);
+    return ERR_OK;
+}
+
+static enum err_code print_meta(struct meta_texts *t, const struct model *m,
+                                const struct json *classes, struct err *e)
+{
+    t->list[t->n++] = (struct st_meta){.key = "format", .value = FORMAT};
+    if (add_meta(t, "config", m->config, e) ||
+        add_meta(t, "classes", classes, e) ||
+        add_meta(t, "metrics", m->metrics, e) ||
+        add_meta(t, "lineage", m->lineage, e) ||
+        add_meta(t, "training", m->training, e))
+        return e->code;
+    return ERR_OK;
+}
+
+static void meta_fini(struct meta_texts *t)
+{
+    for (size_t i = 0; i < MAX_META; i++)
+        buf_fini(&t->text[i]);
 }
 
 enum err_code model_save(const struct model *m, const char *path, struct err *e)
 {
-    struct buf config = {0}, classes = {0}, metrics = {0}, lineage = {0};
-    struct st_meta meta[5] = {{.key = "format", .value = FORMAT}};
-    struct st_tensor tensors[PARAM_MAX + MODEL_MAX_LAYERS * GROUP_TENSORS];
+    struct meta_texts meta = {0};
+    struct st_tensor tensors[MAX_TENSORS];
     struct group_tensors groups[MODEL_MAX_LAYERS];
-    size_t n = 1, n_tensors = m->params.n;
-    struct json *names = m->classifier.present ? classes_json(m) : NULL;
+    struct json *classes = m->classifier.present ? classes_json(m) : NULL;
     enum err_code code = ERR_OK;
-    if (m->classifier.present && !names)
+    if (m->classifier.present && !classes)
         code = err_set(e, ERR_NO_MEMORY, "class names");
     if (!code)
-        code = print_meta(&config, m->config, "config", meta, &n, e);
+        code = print_meta(&meta, m, classes, e);
     if (!code)
-        code = print_meta(&classes, names, "classes", meta, &n, e);
-    if (!code)
-        code = print_meta(&metrics, m->metrics, "metrics", meta, &n, e);
-    if (!code)
-        code = print_meta(&lineage, m->lineage, "lineage", meta, &n, e);
-    if (!code) {
-        fill_tensors(&m->params, tensors);
-        for (size_t i = 0; i < m->n_layers; i++) {
-            if (!show_groups(&m->layers[i], &groups[i]))
-                continue;
-            memcpy(tensors + n_tensors, groups[i].tensors,
-                   sizeof groups[i].tensors);
-            n_tensors += GROUP_TENSORS;
-        }
-        code = safetensors_write(path, tensors, n_tensors, meta, n, e);
-    }
-    json_free(names);
-    buf_fini(&config);
-    buf_fini(&classes);
-    buf_fini(&metrics);
-    buf_fini(&lineage);
+        code =
+            safetensors_write(path, tensors, fill_tensors(m, groups, tensors),
+                              meta.list, meta.n, e);
+    json_free(classes);
+    meta_fini(&meta);
     return code;
-}
-
-/* ---- finding ---- */
-
-uint64_t model_version_number(const char *name)
-{
-    uint64_t number = 0;
-    size_t length = strlen(name);
-    if (length > MAX_VERSION_DIGITS || name[0] == '0')
-        return 0;
-    for (size_t i = 0; i < length; i++) {
-        if (name[i] < '0' || name[i] > '9')
-            return 0;
-        number = 10 * number + (uint64_t)(name[i] - '0');
-    }
-    return number;
-}
-
-static uint64_t highest_version(const char *folder)
-{
-    uint64_t best = 0;
-    DIR *dir = opendir(folder);
-    if (!dir)
-        return 0;
-    for (struct dirent *d = readdir(dir); d; d = readdir(dir)) {
-        char file[4096];
-        uint64_t number = model_version_number(d->d_name);
-        int length = snprintf(file, sizeof file, "%s/%s/%s", folder, d->d_name,
-                              MODEL_FILE_NAME);
-        if (number > best && length < (int)sizeof file && file_is_regular(file))
-            best = number;
-    }
-    closedir(dir);
-    return best;
-}
-
-enum err_code model_find_file(char *out, size_t size, const char *argument,
-                              struct err *e)
-{
-    if (!file_is_folder(argument)) {
-        if ((size_t)snprintf(out, size, "%s", argument) >= size)
-            return err_set(e, ERR_TOO_LARGE, "%s: path too long", argument);
-        return ERR_OK;
-    }
-    if (file_join(out, size, argument, MODEL_FILE_NAME, e))
-        return e->code;
-    if (file_is_regular(out))
-        return ERR_OK;
-    uint64_t version = highest_version(argument);
-    if (version == 0)
-        return err_set(e, ERR_NOT_FOUND,
-                       "%s: neither %s nor a version folder with one", argument,
-                       MODEL_FILE_NAME);
-    if ((size_t)snprintf(out, size, "%s/%" PRIu64 "/%s", argument, version,
-                         MODEL_FILE_NAME) >= size)
-        return err_set(e, ERR_TOO_LARGE, "%s: path too long", argument);
-    return ERR_OK;
 }

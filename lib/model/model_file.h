@@ -1,10 +1,11 @@
 /* Model files: the only bridge between a model and safetensors.
  *
- * Tensors are the rows of the parameter table by their names, and the groups of
- * the layers that have some; `__metadata__` holds format, config, classes,
- * metrics, lineage. A file is believed only after its config made a model whose
- * every tensor has the declared shape and finite numbers, and the groups that
- * the file shows.
+ * Tensors are the rows of the parameter table by their names, the groups of the
+ * layers that have some, and the rows to rehearse, if any are kept
+ * (rehearsal.h); `__metadata__` holds format, config, classes, metrics,
+ * lineage, training. A file is believed only after its config made a model
+ * whose every tensor has the declared shape and finite numbers, and the groups
+ * that the file shows.
  */
 #ifndef SPARSED_MODEL_MODEL_FILE_H
 #define SPARSED_MODEL_MODEL_FILE_H

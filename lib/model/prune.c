@@ -187,16 +187,6 @@ static enum err_code gather_params(const struct cut *c, struct model *to,
 
 /* ---- both ---- */
 
-static enum err_code copy_facts(struct model *to, const struct model *from,
-                                struct err *e)
-{
-    to->metrics = json_copy(from->metrics);
-    to->lineage = json_copy(from->lineage);
-    if (!from->metrics == !to->metrics && !from->lineage == !to->lineage)
-        return ERR_OK;
-    return err_set(e, ERR_NO_MEMORY, "metrics");
-}
-
 static struct model *cut_model(struct cut *c, struct err *e)
 {
     struct json *config = cut_config(c, e);
@@ -207,7 +197,7 @@ static struct model *cut_model(struct cut *c, struct err *e)
     json_free(config);
     if (!m)
         return NULL;
-    if (gather_params(c, m, e) || copy_facts(m, c->m, e)) {
+    if (gather_params(c, m, e) || model_copy_facts(m, c->m, e)) {
         model_free(m);
         return NULL;
     }

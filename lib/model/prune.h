@@ -13,9 +13,10 @@
 #include <stdbool.h>
 
 /* The model with those units of `layer` for which keep (n) is true, and what
- * they cannot stand without (a tree's ancestors). Metrics and lineage are
- * copied; not prepared. NULL: ERR_CONFLICT if the layer's operator or
- * structure cannot lose units, or none would be left; ERR_NO_MEMORY. */
+ * they cannot stand without (a tree's ancestors). Its facts are
+ * copied (model_copy_facts); not prepared. NULL: ERR_CONFLICT if the layer's
+ * operator or structure cannot lose units, or none would be left;
+ * ERR_NO_MEMORY. */
 struct model *model_prune(const struct model *m, size_t layer, const bool *keep,
                           struct err *e);
 

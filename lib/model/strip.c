@@ -29,11 +29,7 @@ static enum err_code copy_params(struct model *to, const struct model *from,
         if (q)
             memcpy(q->value, p->value, p->count * sizeof *p->value);
     }
-    to->metrics = json_copy(from->metrics);
-    to->lineage = json_copy(from->lineage);
-    if (!from->metrics == !to->metrics && !from->lineage == !to->lineage)
-        return ERR_OK;
-    return err_set(e, ERR_NO_MEMORY, "metrics");
+    return model_copy_facts(to, from, e);
 }
 
 struct model *model_drop_decoders(const struct model *m, const bool *drop,

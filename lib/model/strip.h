@@ -7,8 +7,8 @@
 #include "lib/model/model.h"
 
 /* The model in which the layers with drop (n_layers) true have no decoder.
- * Metrics and lineage are copied; not prepared. NULL: ERR_INVALID if the
- * encoder of such a layer infers through its decoder; ERR_NO_MEMORY. */
+ * Its facts are copied (model_copy_facts); not prepared. NULL: ERR_INVALID if
+ * the encoder of such a layer infers through its decoder; ERR_NO_MEMORY. */
 struct model *model_drop_decoders(const struct model *m, const bool *drop,
                                   struct err *e);
 
