@@ -217,13 +217,13 @@ def test_too_many_classes(t):
         labels = ["label %d" % i for i in range(n)]
         before = len(Client(t).counts()["labels"])
         detail = refuse(t, {"inputs": [[0] * SIZE] * n, "labels": labels},
-                        JSON, 413, ["256"])
+                        JSON, 422, ["256"])
         assert str(before) in detail or str(before + n) in detail, detail
     own = t.start(t.server.models, ["--max-labels", "3"])
     own.wait_ready()
     one = Client(t, own)
     ids = one.keep(np.ones((3, SIZE)), ["a", "b", "c"])["ids"]
-    one.keep(np.ones((1, SIZE)), ["d"], want=413)
+    one.keep(np.ones((1, SIZE)), ["d"], want=422)
     one.keep(np.ones((2, SIZE)), ["a", None])
     path = "%s/samples/%d/label" % (one.path, ids[0])
     one.call("PUT", path, {"label": "d"})  # in the place of "a", or not
