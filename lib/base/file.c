@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -269,10 +270,58 @@ void file_unmap(const unsigned char *map, size_t length)
     munmap((void *)(uintptr_t)map, length);
 }
 
+enum err_code file_remove(const char *path, struct err *e)
+{
+    if (unlink(path) == 0 || errno == ENOENT)
+        return ERR_OK;
+    return err_set_errno(e, errno, "cannot remove %s", path);
+}
+
+enum err_code file_remove_folder(const char *path, struct err *e)
+{
+    if (rmdir(path) == 0 || errno == ENOENT)
+        return ERR_OK;
+    return err_set_errno(e, errno, "cannot remove folder %s", path);
+}
+
+struct file_lock {
+    int fd;
+};
+
+struct file_lock *file_lock(const char *path, struct err *e)
+{
+    struct file_lock *lock = mem_array(1, sizeof *lock);
+
+    if (lock == NULL) {
+        err_set(e, ERR_NO_MEMORY, "no memory to lock %s", path);
+        return NULL;
+    }
+    lock->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0644);
+    if (lock->fd < 0)
+        err_set_errno(e, errno, "cannot open %s", path);
+    else if (flock(lock->fd, LOCK_EX | LOCK_NB) == 0)
+        return lock;
+    else if (errno == EWOULDBLOCK)
+        err_set(e, ERR_BUSY, "%s: another process has it", path);
+    else
+        err_set_errno(e, errno, "cannot lock %s", path);
+    file_unlock(lock);
+    return NULL;
+}
+
+void file_unlock(struct file_lock *lock)
+{
+    if (lock == NULL)
+        return;
+    if (lock->fd >= 0)
+        close(lock->fd);
+    mem_free(lock);
+}
+
 static enum err_code make_folder(const char *path, struct err *e)
 {
     if (mkdir(path, 0777) == 0)
-        return ERR_OK;
+        return sync_folder_of(path, e);
     int reason = errno;
     if (file_is_folder(path))
         return ERR_OK;

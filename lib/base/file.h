@@ -38,7 +38,17 @@ enum err_code file_replace(const char *path, const void *bytes, size_t length,
 const unsigned char *file_map(const char *path, size_t *length, struct err *e);
 void file_unmap(const unsigned char *map, size_t length);
 
-/* Makes the folder and those above it. */
+/* Removes the file, or the empty folder; one that is not there is fine. */
+enum err_code file_remove(const char *path, struct err *e) ERR_CHECKED;
+enum err_code file_remove_folder(const char *path, struct err *e) ERR_CHECKED;
+
+/* Takes the file for this process alone until file_unlock or its end; makes it
+ * if need be. ERR_BUSY: another has it, or this one already. */
+struct file_lock;
+struct file_lock *file_lock(const char *path, struct err *e);
+void file_unlock(struct file_lock *lock); /* NULL is fine */
+
+/* Makes the folder and those above it; those that were made are on disk. */
 enum err_code file_make_folders(const char *path, struct err *e) ERR_CHECKED;
 
 bool file_is_folder(const char *path);

@@ -5,13 +5,16 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #define USEC_PER_SECOND 1000000
+#define LOWEST_PRIORITY 19
 
 /* Not assert alone: its argument must run, and a message must name it. */
 static void must(int result, const char *what)
@@ -137,4 +140,13 @@ pthread_t thread_start(const char *name, void *(*run)(void *), void *arg)
 void thread_join(pthread_t thread)
 {
     must(pthread_join(thread, NULL), "pthread_join");
+}
+
+void thread_lower(void)
+{
+    struct sched_param none = {.sched_priority = 0};
+
+    /* Linux gives both to the calling thread alone, and to what it starts. */
+    if (sched_setscheduler(0, SCHED_IDLE, &none) != 0)
+        (void)setpriority(PRIO_PROCESS, 0, LOWEST_PRIORITY);
 }

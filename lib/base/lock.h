@@ -39,4 +39,9 @@ void cond_broadcast(struct cond *c);
 pthread_t thread_start(const char *name, void *(*run)(void *), void *arg);
 void thread_join(pthread_t thread);
 
+/* From now on this thread, and those that it starts, run when nobody else wants
+ * the processor (or nearly so, where the system has no such class). There is no
+ * way back. */
+void thread_lower(void);
+
 #endif

@@ -170,17 +170,30 @@ void dataset_free(struct dataset *d)
     mem_free(d);
 }
 
+/* The set that holds the row, whose number becomes that within it. */
+static const struct dataset *part_of(const struct dataset *d, size_t *row)
+{
+    for (size_t i = 0; i < d->n_parts; i++) {
+        if (*row < d->parts[i]->n)
+            return d->parts[i];
+        *row -= d->parts[i]->n;
+    }
+    return d;
+}
+
 void dataset_rows(const struct dataset *d, const uint32_t *index, size_t n,
                   float low, float high, float *out)
 {
     const size_t size = d->row_size;
     for (size_t i = 0; i < n; i++, out += size) {
         assert(index[i] < d->n);
-        if (d->floats != NULL) {
-            memcpy(out, d->floats + index[i] * size, size * sizeof(*out));
+        size_t at = index[i];
+        const struct dataset *part = part_of(d, &at);
+        if (part->floats != NULL) {
+            memcpy(out, part->floats + at * size, size * sizeof(*out));
             continue;
         }
-        const uint8_t *row = d->bytes + index[i] * size;
+        const uint8_t *row = part->bytes + at * size;
         for (size_t k = 0; k < size; k++)
             out[k] = low + (high - low) * ((float)row[k] / 255.0f);
     }

@@ -3,6 +3,7 @@
  *
  * Pixels stay bytes until a batch asks for them (MNIST: 47 MB, not 188), so a
  * row is either `bytes`, mapped to the model's range, or `floats` as they are.
+ * A set may also be made of the rows of others, which are not copied.
  */
 #ifndef SPARSED_DATA_DATASET_H
 #define SPARSED_DATA_DATASET_H
@@ -13,6 +14,7 @@
 #include <stdint.h>
 
 #define DATASET_MAX_RANK 3
+#define DATASET_MAX_PARTS 4
 #define DATASET_NO_LABEL (-1)
 
 enum dataset_split { DATASET_TRAIN, DATASET_TEST };
@@ -22,8 +24,11 @@ struct dataset {
     size_t row_size; /* numbers a row */
     size_t rank;     /* of a row; 1: a vector, 2: H,W, 3: C,H,W */
     size_t shape[DATASET_MAX_RANK];
-    uint8_t *bytes;   /* (n, row_size), 0..255, or NULL */
-    float *floats;    /* (n, row_size), or NULL */
+    uint8_t *bytes; /* (n, row_size), 0..255, or NULL */
+    float *floats;  /* (n, row_size), or NULL */
+    /* Or the rows of other sets, one set after the other: borrowed. */
+    const struct dataset *parts[DATASET_MAX_PARTS];
+    size_t n_parts;
     int32_t *labels;  /* (n), class index or DATASET_NO_LABEL; NULL: none */
     size_t n_classes; /* 0 without labels */
     char **classes;   /* (n_classes) names from folder names, NULL: numerals */

@@ -21,11 +21,11 @@ struct learner_settings {
     struct store *store;
     struct registry *registry;
     const char *data_dir;
-    size_t threads;       /* that train */
-    size_t keep_versions; /* tuned ones of a model, beside that in service */
-    uint64_t after;       /* new samples that start a job; 0: none do */
-    usec every;           /* a job starts so often if there are new samples;
-                             0: none does */
+    size_t threads;        /* that train */
+    size_t keep_versions;  /* tuned ones of a model, beside that in service */
+    uint64_t after;        /* new samples that start a job; 0: none do */
+    usec every;            /* a job starts so often if there are new samples;
+                              0: none does */
     const char *rehearsal; /* "NAME=PATH,...", or NULL: data sets */
     const char *test_data; /* likewise */
 };
@@ -70,21 +70,21 @@ void learner_wake(struct learner *l);
 
 /* What is known of the job under way, beyond the store: epochs done so far. */
 struct learner_epoch {
-    size_t epoch;   /* from 1 */
-    double loss;    /* mean of the epoch's rows */
+    size_t epoch;    /* from 1 */
+    double loss;     /* mean of the epoch's rows */
     double held_out; /* what is watched on held-out rows; NAN: nothing is */
     bool best;
 };
 
 struct learner_progress {
     int64_t job;
-    size_t epoch, epochs; /* under way, from 1; at most */
-    size_t row, rows;     /* of the epoch */
-    double loss;          /* so far in the epoch */
+    size_t epoch, epochs;   /* under way, from 1; at most */
+    size_t row, rows;       /* of the epoch */
+    double loss;            /* so far in the epoch */
     bool held_out_is_error; /* share of rows in the wrong class; else a loss */
-    double seconds;       /* since it was begun in this process */
-    double seconds_left;  /* an estimate; NAN: none yet */
-    size_t n_epochs;      /* whole ones, in this process */
+    double seconds;         /* since it was begun in this process */
+    double seconds_left;    /* an estimate; NAN: none yet */
+    size_t n_epochs;        /* whole ones, in this process */
 };
 
 /* False if the job is not under way (any more). While it is, its store record

@@ -1,14 +1,14 @@
 /* Registry: names in order, each with its versions in order, under one lock
- * that is held for a look-up and a count, never while a model works or loads.
+ * that is held for a look-up and a count, never while a model works, loads or
+ * is freed. A name that was added stays, and always has a version in service;
+ * a version that was removed lives on outside the table until nobody has it.
  */
 #include "lib/engine/registry.h"
 
-#include "lib/base/clock.h"
 #include "lib/base/lock.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
 #include "lib/engine/repository.h"
-#include "lib/model/model_file.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -19,9 +19,10 @@
 #define LISTED 8
 
 struct slot {
-    struct served served; /* first: registry_release finds the slot by it */
-    struct model *model;  /* the same as served.model, owned */
-    size_t users;         /* guarded by the registry's lock */
+    struct served served;
+    struct model *model; /* the same as served.model, owned */
+    size_t users;        /* guarded by the registry's lock, as is */
+    bool removed;        /* in no name's list: freed with its last user */
 };
 
 struct name {
@@ -41,6 +42,7 @@ struct registry {
     struct lock lock;
     struct name **names; /* by name; all below guarded by lock */
     size_t n, room;
+    size_t n_removed; /* slots that are removed and still in use */
     struct failure *failures;
     size_t n_failures, failures_room;
 };
@@ -75,6 +77,7 @@ void registry_free(struct registry *r)
 {
     if (r == NULL)
         return;
+    assert(r->n_removed == 0);
     for (size_t i = 0; i < r->n; i++)
         name_free(r->names[i]);
     mem_free(r->names);
@@ -125,6 +128,7 @@ static struct name *get_name_locked(const struct registry *r, const char *name)
                                                             : NULL;
 }
 
+/* Gets or makes it; a new one has no versions yet. */
 static struct name *make_name_locked(struct registry *r, const char *name)
 {
     struct name *found = get_name_locked(r, name);
@@ -170,7 +174,8 @@ static enum err_code insert_locked(struct registry *r, const char *name,
     slot->served.name = entry->name;
     entry->slots = slots;
     entry->n++;
-    entry->in_service = slots[entry->n - 1];
+    if (entry->in_service == NULL)
+        entry->in_service = slot;
     return ERR_OK;
 }
 
@@ -193,7 +198,8 @@ enum err_code registry_add(struct registry *r, const char *name,
         goto out;
     }
     slot->model = model;
-    slot->served = (struct served){.version = version, .model = model};
+    slot->served =
+        (struct served){.version = version, .model = model, .slot = slot};
     lock_take(&r->lock);
     code = insert_locked(r, name, slot, e);
     lock_drop(&r->lock);
@@ -205,88 +211,6 @@ out:
     }
     return code;
 }
-
-/* ---- loading ---- */
-
-static enum err_code add_failure(struct registry *r, const char *name,
-                                 uint64_t version, const struct err *why,
-                                 struct err *e)
-{
-    char quoted[2 * sizeof why->msg];
-
-    /* Version 0: the model's folder. */
-    log_event(LOG_ERROR, "registry", "failed",
-              "model=%s version=%" PRIu64 " why=%s", name, version,
-              log_quote(quoted, sizeof quoted, why->msg));
-    lock_take(&r->lock);
-    struct failure *failures =
-        grow(r->failures, r->n_failures, &r->failures_room, sizeof *failures);
-    if (failures != NULL) {
-        r->failures = failures;
-        struct failure *f = &failures[r->n_failures++];
-        snprintf(f->name, sizeof f->name, "%s", name);
-        f->version = version;
-        f->err = *why;
-    }
-    lock_drop(&r->lock);
-    return failures != NULL
-               ? ERR_OK
-               : err_set(e, ERR_NO_MEMORY, "no memory for model %s", name);
-}
-
-static enum err_code load_one(struct registry *r, const char *folder,
-                              const struct repository_entry *entry,
-                              struct err *e)
-{
-    char path[REPOSITORY_MAX_PATH];
-    usec start = clock_now();
-    enum err_code code = repository_path(path, sizeof path, folder, entry->name,
-                                         entry->version, e);
-
-    if (code != ERR_OK)
-        return code;
-    struct model *model = model_load(path, e);
-    if (model == NULL)
-        return e->code;
-    code = model_prepare(model, e);
-    if (code != ERR_OK) {
-        model_free(model);
-        return code;
-    }
-    code = registry_add(r, entry->name, entry->version, model, e);
-    if (code == ERR_OK)
-        log_event(LOG_INFO, "registry", "loaded",
-                  "model=%s version=%" PRIu64 " ms=%.1f", entry->name,
-                  entry->version, (double)(clock_now() - start) / 1000);
-    return code;
-}
-
-static enum err_code refuse_model(void *arg, const char *name,
-                                  const struct err *why, struct err *e)
-{
-    return add_failure(arg, name, 0, why, e);
-}
-
-enum err_code registry_load(struct registry *r, const char *folder,
-                            struct err *e)
-{
-    struct repository_refusal refusal = {.arg = r, .call = refuse_model};
-    enum err_code code = ERR_OK;
-    size_t n;
-    struct repository_entry *entries = repository_scan(folder, &refusal, &n, e);
-
-    if (entries == NULL)
-        return e->code;
-    for (size_t i = 0; i < n && code == ERR_OK; i++) {
-        struct err why;
-        if (load_one(r, folder, &entries[i], &why) != ERR_OK)
-            code = add_failure(r, entries[i].name, entries[i].version, &why, e);
-    }
-    mem_free(entries);
-    return code;
-}
-
-/* ---- use ---- */
 
 static void say_names_locked(const struct registry *r, const char *name,
                              struct err *e)
@@ -316,33 +240,89 @@ static void say_versions(const struct name *name, uint64_t version,
             version, list, name->n > LISTED ? ", ..." : "");
 }
 
-static struct slot *find_version(const struct name *name, uint64_t version)
+/* NULL, with what there is in e: no such model or version. */
+static struct slot *find_locked(const struct registry *r, const char *name,
+                                uint64_t version, struct name **entry,
+                                struct err *e)
 {
-    if (version == 0)
-        return name->in_service;
-    for (size_t i = name->n; i > 0; i--) {
-        if (name->slots[i - 1]->served.version == version)
-            return name->slots[i - 1];
+    *entry = get_name_locked(r, name);
+    if (*entry == NULL) {
+        say_names_locked(r, name, e);
+        return NULL;
     }
+    if (version == 0)
+        return (*entry)->in_service;
+    for (size_t i = (*entry)->n; i > 0; i--) {
+        if ((*entry)->slots[i - 1]->served.version == version)
+            return (*entry)->slots[i - 1];
+    }
+    say_versions(*entry, version, e);
     return NULL;
+}
+
+enum err_code registry_activate(struct registry *r, const char *name,
+                                uint64_t version, struct err *e)
+{
+    struct name *entry;
+
+    assert(version > 0);
+    lock_take(&r->lock);
+    struct slot *slot = find_locked(r, name, version, &entry, e);
+    if (slot != NULL)
+        entry->in_service = slot;
+    lock_drop(&r->lock);
+    return slot != NULL ? ERR_OK : e->code;
+}
+
+/* Takes the slot out of the name's list; true: nobody has it. */
+static bool take_out_locked(struct registry *r, struct name *entry,
+                            struct slot *slot)
+{
+    size_t i = 0;
+
+    assert(lock_held(&r->lock));
+    while (entry->slots[i] != slot)
+        i++;
+    entry->n--;
+    memmove(entry->slots + i, entry->slots + i + 1,
+            (entry->n - i) * sizeof(struct slot *));
+    slot->removed = true;
+    r->n_removed += slot->users > 0;
+    return slot->users == 0;
+}
+
+enum err_code registry_remove(struct registry *r, const char *name,
+                              uint64_t version, struct err *e)
+{
+    struct slot *unused = NULL;
+    enum err_code code = ERR_OK;
+    struct name *entry;
+
+    assert(version > 0);
+    lock_take(&r->lock);
+    struct slot *slot = find_locked(r, name, version, &entry, e);
+    if (slot == NULL)
+        code = e->code;
+    else if (slot == entry->in_service)
+        code = err_set(e, ERR_CONFLICT,
+                       "version %" PRIu64 " of model %s is in service", version,
+                       name);
+    else if (take_out_locked(r, entry, slot))
+        unused = slot;
+    lock_drop(&r->lock);
+    slot_free(unused);
+    return code;
 }
 
 const struct served *registry_acquire(struct registry *r, const char *name,
                                       uint64_t version, struct err *e)
 {
-    struct slot *slot = NULL;
+    struct name *entry;
 
     lock_take(&r->lock);
-    struct name *entry = get_name_locked(r, name);
-    if (entry == NULL) {
-        say_names_locked(r, name, e);
-    } else {
-        slot = find_version(entry, version);
-        if (slot == NULL)
-            say_versions(entry, version, e);
-        else
-            slot->users++;
-    }
+    struct slot *slot = find_locked(r, name, version, &entry, e);
+    if (slot != NULL)
+        slot->users++;
     lock_drop(&r->lock);
     return slot != NULL ? &slot->served : NULL;
 }
@@ -351,13 +331,15 @@ void registry_release(struct registry *r, const struct served *s)
 {
     if (s == NULL)
         return;
+    struct slot *slot = s->slot;
     lock_take(&r->lock);
-    struct name *entry = get_name_locked(r, s->name);
-    assert(entry != NULL);
-    struct slot *slot = find_version(entry, s->version);
-    assert(slot != NULL && &slot->served == s && slot->users > 0);
+    assert(&slot->served == s && slot->users > 0);
     slot->users--;
+    bool unused = slot->removed && slot->users == 0;
+    r->n_removed -= unused;
     lock_drop(&r->lock);
+    if (unused)
+        slot_free(slot);
 }
 
 void registry_each_model(struct registry *r,
@@ -388,6 +370,31 @@ void registry_each_version(struct registry *r, const char *name,
             break;
     }
     lock_drop(&r->lock);
+}
+
+enum err_code registry_fail(struct registry *r, const char *name,
+                            uint64_t version, const struct err *why,
+                            struct err *e)
+{
+    char quoted[2 * sizeof why->msg];
+
+    log_event(LOG_ERROR, "registry", "failed",
+              "model=%s version=%" PRIu64 " why=%s", name, version,
+              log_quote(quoted, sizeof quoted, why->msg));
+    lock_take(&r->lock);
+    struct failure *failures =
+        grow(r->failures, r->n_failures, &r->failures_room, sizeof *failures);
+    if (failures != NULL) {
+        r->failures = failures;
+        struct failure *f = &failures[r->n_failures++];
+        snprintf(f->name, sizeof f->name, "%s", name);
+        f->version = version;
+        f->err = *why;
+    }
+    lock_drop(&r->lock);
+    return failures != NULL
+               ? ERR_OK
+               : err_set(e, ERR_NO_MEMORY, "no memory for model %s", name);
 }
 
 void registry_each_failure(struct registry *r,

@@ -21,6 +21,7 @@ struct served {
     const char *name;
     uint64_t version;
     const struct model *model;
+    struct slot *slot; /* the registry's own */
 };
 
 struct registry *registry_new(void);    /* NULL: out of memory */
@@ -40,6 +41,12 @@ enum err_code registry_load(struct registry *r, const char *folder,
 enum err_code registry_add(struct registry *r, const char *name,
                            uint64_t version, struct model *model, struct err *e)
     ERR_CHECKED;
+
+/* The same from a model file, which is loaded and prepared; logged. Besides:
+ * ERR_NOT_FOUND, ERR_CORRUPT, with the path. */
+enum err_code registry_add_file(struct registry *r, const char *name,
+                                uint64_t version, const char *path,
+                                struct err *e) ERR_CHECKED;
 
 /* Puts a version into service. ERR_NOT_FOUND that names what there is. */
 enum err_code registry_activate(struct registry *r, const char *name,

@@ -21,6 +21,7 @@ struct member {
     struct arena memory;
     float *x;        /* (chunk rows, inputs) */
     uint32_t *row;   /* (chunk rows) numbers of the rows in the data set */
+    bool *wrong;     /* (chunk rows) those of the work */
     int32_t *labels; /* (chunk rows) */
     size_t *on;      /* (units) how many rows turned it on */
     struct err err;
@@ -39,7 +40,8 @@ struct work {
     size_t units; /* of all layers from it up */
     size_t rows;  /* of a chunk */
     size_t n_chunks, n_members;
-    bool draws; /* every layer has a decoder */
+    bool *wrong; /* (n) rows with a label that are taken for another */
+    bool draws;  /* every layer has a decoder */
     struct chunk *chunks;
     struct member *members;
 };
@@ -81,7 +83,8 @@ static enum err_code measure_classes(const struct work *w, struct member *mb,
                 best = i;
         double right = (double)row[mb->labels[b]];
         c->labelled++;
-        c->wrong += best != (size_t)mb->labels[b];
+        mb->wrong[b] = best != (size_t)mb->labels[b];
+        c->wrong += mb->wrong[b];
         c->loss -= log(right > 1e-30 ? right : 1e-30);
     }
     return ERR_OK;
@@ -171,6 +174,7 @@ static void work_member(void *arg, size_t number)
         size_t start = i * w->rows;
         size_t B = w->n - start < w->rows ? w->n - start : w->rows;
         struct arena_mark mark = arena_mark(&mb->memory);
+        mb->wrong = w->wrong + start;
         if (take_rows(w, mb, start, B, &mb->err) ||
             w->run(w, mb, B, &w->chunks[i]))
             return;
@@ -210,6 +214,7 @@ static void work_fini(struct work *w)
     }
     mem_free(w->members);
     mem_free(w->chunks);
+    mem_free(w->wrong);
 }
 
 /* Depends on the model only. */
@@ -237,7 +242,8 @@ static enum err_code work_run(struct work *w, struct team *team, struct err *e)
     w->draws = model_draws(w->m, w->m->n_layers - 1);
     w->chunks = mem_array(w->n_chunks, sizeof *w->chunks);
     w->members = mem_array(w->n_members, sizeof *w->members);
-    if (!w->chunks || !w->members)
+    w->wrong = mem_array(w->n, sizeof *w->wrong);
+    if (!w->chunks || !w->members || !w->wrong)
         return err_set(e, ERR_NO_MEMORY, "measures of %zu rows", w->n);
     for (size_t i = 0; i < w->n_members; i++)
         if (member_init(w, &w->members[i], e))
@@ -283,9 +289,33 @@ static void add_up(const struct work *w, struct measures *out)
     out->active = w->n > 0 ? (double)active / (double)w->n : 0;
 }
 
-enum err_code measure_model(const struct model *m, const struct dataset *d,
-                            const uint32_t *index, size_t n, struct team *team,
-                            struct measures *out, struct err *e)
+static void count_labels(const struct work *w, struct label_measures *labels)
+{
+    for (size_t i = 0; i < w->n; i++) {
+        size_t row = w->index ? w->index[i] : i;
+        int32_t label = w->d->labels ? w->d->labels[row] : DATASET_NO_LABEL;
+        if (label >= 0) {
+            labels[label].rows++;
+            labels[label].wrong += w->wrong[i];
+        }
+    }
+}
+
+static double mean_error(const struct label_measures *labels, size_t n)
+{
+    double sum = 0, seen = 0;
+    for (size_t i = 0; i < n; i++)
+        if (labels[i].rows > 0) {
+            sum += (double)labels[i].wrong / (double)labels[i].rows;
+            seen++;
+        }
+    return seen > 0 ? sum / seen : (double)NAN;
+}
+
+enum err_code measure_labels(const struct model *m, const struct dataset *d,
+                             const uint32_t *index, size_t n, struct team *team,
+                             struct measures *out,
+                             struct label_measures *labels, struct err *e)
 {
     struct work w = {.run = measure_chunk,
                      .m = m,
@@ -294,9 +324,30 @@ enum err_code measure_model(const struct model *m, const struct dataset *d,
                      .n = n,
                      .layer = m->n_layers - 1};
     enum err_code code = work_run(&w, team, e);
-    if (!code)
+    if (!code) {
+        size_t classes = m->classifier.present ? m->classifier.classes : 0;
         add_up(&w, out);
+        memset(labels, 0, classes * sizeof *labels);
+        if (classes > 0)
+            count_labels(&w, labels);
+        out->label_error = mean_error(labels, classes);
+    }
     work_fini(&w);
+    return code;
+}
+
+enum err_code measure_model(const struct model *m, const struct dataset *d,
+                            const uint32_t *index, size_t n, struct team *team,
+                            struct measures *out, struct err *e)
+{
+    size_t classes = m->classifier.present ? m->classifier.classes : 0;
+    struct label_measures *labels = mem_array(classes, sizeof *labels);
+    enum err_code code = ERR_OK;
+    if (labels)
+        code = measure_labels(m, d, index, n, team, out, labels, e);
+    else
+        code = err_set(e, ERR_NO_MEMORY, "measures of %zu classes", classes);
+    mem_free(labels);
     return code;
 }
 

@@ -15,6 +15,7 @@
 struct measures {
     size_t rows, labelled, wrong;
     double error;          /* wrong / labelled; NAN without labels */
+    double label_error;    /* mean over labels of their error; NAN likewise */
     double loss;           /* mean -log p of the right class; NAN likewise */
     double relative_error; /* mean ||x - x^||/||x|| over rows with x != 0;
                               NAN without a decoder */
@@ -23,12 +24,24 @@ struct measures {
     size_t dead;           /* units that no row turned on */
 };
 
+/* Of the rows of one label. */
+struct label_measures {
+    size_t rows, wrong;
+};
+
 /* Runs rows index[0..n) (index NULL: rows 0..n) through the model, split over
  * the team. ERR_SHAPE if rows are not the model's inputs, or a label is no
  * class of it. */
 enum err_code measure_model(const struct model *m, const struct dataset *d,
                             const uint32_t *index, size_t n, struct team *team,
                             struct measures *out, struct err *e) ERR_CHECKED;
+
+/* The same, and each label's own into labels (classes of the classifier). */
+enum err_code measure_labels(const struct model *m, const struct dataset *d,
+                             const uint32_t *index, size_t n, struct team *team,
+                             struct measures *out,
+                             struct label_measures *labels, struct err *e)
+    ERR_CHECKED;
 
 /* The mean of a phase's whole loss over such rows into *mean. */
 enum err_code measure_loss(const struct model *m, const struct loss_weights *w,

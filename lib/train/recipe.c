@@ -210,7 +210,8 @@ static enum err_code read_recipe(struct recipe *r, struct err *e)
         "data",   "seed",          "validation", "labelled",
         "batch",  "classes",       "patches",    "model",
         "rates",  "bounds",        "start",      "prune",
-        "phases", "drop_decoders", "rehearsal",  NULL};
+        "phases", "drop_decoders", "rehearsal",  "tuning",
+        NULL};
     const struct json *j = r->json, *patches, *rates, *bounds;
     size_t seed = 1;
     r->batch = 128;
@@ -221,6 +222,7 @@ static enum err_code read_recipe(struct recipe *r, struct err *e)
         json_get_size(j, "", "seed", 0, RECIPE_MAX_SEED, &seed, e) ||
         json_get_size(j, "", "validation", 0, (size_t)1 << 32,
                       &r->validation_rows, e) ||
+        json_get_bool(j, "", "tuning", &r->tuning, e) ||
         json_get_size(j, "", "labelled", 1, (size_t)1 << 32, &r->labelled_rows,
                       e) ||
         json_get_size(j, "", "batch", 1, MAX_BATCH, &r->batch, e) ||
@@ -286,7 +288,7 @@ void recipe_free(struct recipe *r)
 
 /* ---- on a parameter table ---- */
 
-static bool ends(const char *name, const char *ending)
+bool recipe_ending_suits(const char *ending, const char *name)
 {
     size_t a = strlen(name), b = strlen(ending);
     return b > 0 && a >= b && strcmp(name + a - b, ending) == 0 &&
@@ -306,7 +308,7 @@ static enum err_code set_rate(const struct recipe_policy *policy,
 {
     size_t found = 0;
     for (size_t i = 0; i < params->n; i++)
-        if (ends(params->list[i].name, policy->ending)) {
+        if (recipe_ending_suits(policy->ending, params->list[i].name)) {
             params->list[i].rate = policy->value;
             found++;
         }
@@ -321,7 +323,7 @@ static enum err_code set_bound(const struct recipe_policy *policy,
 {
     size_t found = 0;
     for (size_t i = 0; i < params->n; i++) {
-        if (!ends(params->list[i].name, policy->ending))
+        if (!recipe_ending_suits(policy->ending, params->list[i].name))
             continue;
         if (!params->list[i].project)
             return err_set(e, ERR_INVALID, "bounds.%s: %s has no bound",

@@ -7,13 +7,16 @@
  *    "model": { the config of the model file },
  *    "rates": {"decoder.weight": 1, ...}, "bounds": {...},  by name's ending
  *    "start": {"samples": 2000},       rows that starting values may lean on
+ *    "tuning": true,                   it goes on from a model
  *    "prune": {"below": 0.0005},       at the end: units on in less than this
  *                                      share of the training rows go
  *    "rehearsal": {"rows": 1000},      rows of the data that the model's file
  *                                      keeps for later training (keep.h)
  *    "drop_decoders": true,            at the end: of all layers, or [indices]
  *    "phases": [{"name": "unsupervised", "epochs": 30,
- *                "rows": "all",           or those with a label: "labelled"
+ *                "rows": "all",           or those with a label: "labelled";
+ *                                         or as many of each: "balanced"
+ *                "per_label": 100,        how many, where balanced
  *                "layers": [0],           whose own terms (reconstruction,
  *                                         structure, predict) count; all by
  *                                         default
@@ -57,8 +60,9 @@
 #define RECIPE_STANDARD_REHEARSAL_BYTES ((size_t)512 << 10)
 #define RECIPE_MAX_REHEARSAL_BYTES ((size_t)1 << 20)
 
-/* What an epoch goes over: the training rows, or those with a label. */
-enum recipe_rows { ROWS_ALL, ROWS_LABELLED };
+/* What an epoch goes over: the training rows, those with a label, or as many of
+ * each label, where rows without one count as one label more. */
+enum recipe_rows { ROWS_ALL, ROWS_LABELLED, ROWS_BALANCED };
 
 enum recipe_schedule { SCHEDULE_CONSTANT, SCHEDULE_COSINE, SCHEDULE_INVERSE };
 
@@ -71,6 +75,7 @@ struct recipe_phase {
     const char *name;
     size_t epochs;
     enum recipe_rows rows;
+    size_t per_label; /* ROWS_BALANCED */
     struct loss_weights weights;
     size_t reach; /* layers that it runs; the classifier counts as one more */
     struct optimiser_settings optimiser;
@@ -110,6 +115,7 @@ struct recipe {
     size_t rehearsal_rows;  /* at most so many are kept; 0: none */
     size_t rehearsal_bytes; /* and at most in so many bytes */
     double prune_below;     /* share of the training rows; 0: no pruning */
+    bool tuning; /* goes on from a model: nothing has starting values */
     bool drop_decoders[MODEL_MAX_LAYERS];
     struct recipe_phase phases[RECIPE_MAX_PHASES];
     size_t n_phases;
@@ -122,6 +128,9 @@ void recipe_free(struct recipe *r);
 
 /* As if the recipe said "rehearsal": {"rows": rows}. */
 void recipe_keep_rows(struct recipe *r, size_t rows);
+
+/* Whether a policy's ending suits the name of a parameter. */
+bool recipe_ending_suits(const char *ending, const char *name);
 
 /* Sets the rates and bounds of the table's rows; of several that suit a row
  * the last wins. ERR_INVALID for one that suits no row, or bounds a row that

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define MAX_EPOCHS 100000
+#define MAX_PER_LABEL 1000000
 
 enum err_code recipe_get_object(const struct json *j, const char *where,
                                 const char *key, const struct json **out,
@@ -232,11 +233,19 @@ static enum err_code read_stopping(struct recipe_phase *p,
 static enum err_code read_rows(struct recipe_phase *p, const struct json *j,
                                const char *where, struct err *e)
 {
-    static const char *const choices[] = {"all", "labelled", NULL};
+    static const char *const choices[] = {"all", "labelled", "balanced", NULL};
     int rows = 0;
-    if (read_choice(j, where, "rows", choices, &rows, e))
+    p->per_label = 100;
+    if (read_choice(j, where, "rows", choices, &rows, e) ||
+        json_get_size(j, where, "per_label", 1, MAX_PER_LABEL, &p->per_label,
+                      e))
         return e->code;
-    p->rows = rows == 1 ? ROWS_LABELLED : ROWS_ALL;
+    p->rows = rows == 2 ? ROWS_BALANCED : rows == 1 ? ROWS_LABELLED : ROWS_ALL;
+    if (json_get(j, "per_label") && p->rows != ROWS_BALANCED)
+        return err_set(e, ERR_INVALID,
+                       "%s.per_label: needs \"rows\": "
+                       "\"balanced\"",
+                       where);
     return ERR_OK;
 }
 
@@ -245,8 +254,9 @@ static enum err_code read_phase(struct recipe_phase *p, const struct recipe *r,
                                 const char *where, struct err *e)
 {
     static const char *const known[] = {
-        "name",      "epochs",   "rows",  "layers",   "weights", "target",
-        "optimiser", "schedule", "train", "patience", "measure", NULL};
+        "name",     "epochs",  "rows",      "per_label", "layers",
+        "weights",  "target",  "optimiser", "schedule",  "train",
+        "patience", "measure", NULL};
     const struct json *weights = NULL, *target = NULL, *optimiser = NULL,
                       *schedule = NULL;
     char inside[64];
@@ -298,5 +308,5 @@ enum err_code recipe_read_phases(struct recipe *r, const struct json *j,
                        where, e))
             return e->code;
     }
-    return recipe_check_scopes(r, j, m, e);
+    return r->tuning ? ERR_OK : recipe_check_scopes(r, j, m, e);
 }

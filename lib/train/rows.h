@@ -11,6 +11,9 @@
 #include "lib/data/dataset.h"
 #include "lib/train/recipe.h"
 
+/* What a row is for, where the caller says it. */
+enum row_use { ROW_TRAINING, ROW_VALIDATION, ROW_UNUSED };
+
 struct rows {
     const struct recipe *recipe;
     uint32_t *all; /* every row, shuffled: validation first; owned */
@@ -19,16 +22,22 @@ struct rows {
     uint32_t *labelled; /* those of training that have a label; owned */
     size_t n_labelled;
     int32_t *labels; /* of every row, where the recipe hides some; else NULL */
+    /* Those of training by their label, without one last; owned. */
+    uint32_t *sorted;
+    size_t *starts; /* (n_labels + 1) where each label's begin in sorted */
+    uint32_t *scratch;
+    size_t n_labels; /* that some training row has, "none" as one of them */
     uint32_t *order; /* (n_order) of the epoch under way; owned */
     size_t n_order, n_batches;
 };
 
-/* Where the recipe leaves some training rows their label, those are as many of
- * each class as can be. ERR_SHAPE if validation leaves nothing to train on, or
- * fewer rows than that have a label. */
+/* uses (d->n) says what each row is for; NULL: all are used, for validation as
+ * many as the recipe wants. Where the recipe leaves some training rows their
+ * label, those are as many of each class as can be. ERR_SHAPE if validation
+ * leaves nothing to train on, or fewer rows than that have a label. */
 enum err_code rows_init(struct rows *r, const struct recipe *recipe,
-                        const struct dataset *d, uint64_t seed, struct err *e)
-    ERR_CHECKED;
+                        const struct dataset *d, const uint8_t *uses,
+                        uint64_t seed, struct err *e) ERR_CHECKED;
 /* Accepts zeroed rows. */
 void rows_fini(struct rows *r);
 

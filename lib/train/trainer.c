@@ -14,6 +14,7 @@
 #include "lib/train/setup.h"
 #include "lib/train/stepper.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -39,6 +40,7 @@ struct trainer {
 
     bool trained[PARAM_MAX]; /* rows of the table that the phase changes */
     struct train_progress progress;
+    double first_loss; /* before any step; 0: not known */
     usec start;
 };
 
@@ -161,6 +163,19 @@ static enum err_code stopped(struct err *e)
     return err_set(e, ERR_CONFLICT, "stopped");
 }
 
+/* A loss that has grown tenfold does not come back. */
+static enum err_code check_growth(const struct trainer *t, struct err *e)
+{
+    const struct train_progress *p = &t->progress;
+    double loss = p->loss.total / (double)p->loss.rows;
+    if (t->first_loss > 0 && loss > 10 * t->first_loss)
+        return err_set(e, ERR_INTERNAL,
+                       "the loss has grown from %.6g to %.6g at rate %.3g: "
+                       "lower the rate",
+                       t->first_loss, loss, p->rate);
+    return ERR_OK;
+}
+
 static enum err_code run_batches(struct trainer *t, struct err *e)
 {
     struct train_progress *p = &t->progress;
@@ -188,6 +203,8 @@ static enum err_code run_batches(struct trainer *t, struct err *e)
         }
         p->rate = step.rate;
         p->row += step.n;
+        if (check_growth(t, e))
+            return wrap_epoch(t, e);
         p->rows_done += step.n;
         if (!report(t, false))
             return stopped(e);
@@ -203,11 +220,26 @@ static enum err_code run_batches(struct trainer *t, struct err *e)
     return ERR_OK;
 }
 
+static enum err_code check_measure(const struct trainer *t,
+                                   const double value[2], struct err *e)
+{
+    if (isfinite(value[0]) && isfinite(value[1]))
+        return ERR_OK;
+    err_set(e, ERR_INTERNAL, "the measure on validation rows is %g", value[0]);
+    return wrap_epoch(t, e);
+}
+
 /* What the phase watches, smaller is better. */
 static enum err_code validate(struct trainer *t, double value[2], struct err *e)
 {
     struct measures *v = &t->progress.validation;
     const struct recipe_phase *phase = phase_of(t);
+    const struct train_start *start = t->options->start;
+    if (start && start->judge) {
+        if (start->judge(start->arg, t->model, t->team, v, value, e))
+            return wrap_epoch(t, e);
+        return check_measure(t, value, e);
+    }
     struct model part = loss_model(t->model, &phase->weights);
     if (measure_model(&part, &t->data, t->rows.validation, t->rows.n_validation,
                       t->team, v, e))
@@ -221,12 +253,7 @@ static enum err_code validate(struct trainer *t, double value[2], struct err *e)
                          &value[0], e))
             return wrap_epoch(t, e);
     }
-    if (!isfinite(value[0]) || !isfinite(value[1])) {
-        err_set(e, ERR_INTERNAL, "the measure on validation rows is %g",
-                value[0]);
-        return wrap_epoch(t, e);
-    }
-    return ERR_OK;
+    return check_measure(t, value, e);
 }
 
 static void keep_best(struct trainer *t, const double value[2])
@@ -270,8 +297,36 @@ static bool phase_over(const struct trainer *t)
            (p->patience > 0 && t->stale >= p->patience);
 }
 
-static enum err_code start_layers(struct trainer *t, struct err *e)
+/* The loss of the model as it is, at least what guessing costs. */
+static enum err_code measure_start(struct trainer *t, const struct model *m,
+                                   struct err *e)
 {
+    enum { MOST = 512 };
+    const struct loss_weights *w = &phase_of(t)->weights;
+    size_t n = t->rows.n_training < MOST ? t->rows.n_training : MOST;
+    double guess = t->model->classifier.present
+                       ? (double)w->classification *
+                             log((double)t->model->classifier.classes)
+                       : 0;
+    if (measure_loss(m, w, &t->data, t->rows.training, n, t->team,
+                     &t->first_loss, e))
+        return e->code;
+    t->first_loss = fmax(t->first_loss, guess);
+    return ERR_OK;
+}
+
+/* Values before the first step of the phase. */
+static enum err_code start_phase(struct trainer *t, struct err *e)
+{
+    double value[2];
+    if (t->options->start) {
+        if (t->rows.n_validation == 0)
+            return ERR_OK;
+        if (validate(t, value, e))
+            return e->code;
+        keep_best(t, value);
+        return ERR_OK;
+    }
     return setup_start(t->model, t->recipe, &t->data, &t->rows,
                        t->options->seed, t->phase, e);
 }
@@ -279,9 +334,12 @@ static enum err_code start_layers(struct trainer *t, struct err *e)
 static enum err_code run_phases(struct trainer *t, bool resumed, struct err *e)
 {
     for (; t->phase < t->recipe->n_phases; t->phase++) {
-        if (!resumed && (begin_phase(t, e) || start_layers(t, e)))
+        if (!resumed && (begin_phase(t, e) || start_phase(t, e)))
             return e->code;
         resumed = false;
+        if (t->options->start &&
+            measure_start(t, t->options->start->model, e))
+            return e->code;
         while (!phase_over(t))
             if (run_epoch(t, e))
                 return e->code;
@@ -369,13 +427,26 @@ static enum err_code describe(struct trainer *t, struct err *e)
 
 static enum err_code prepare(struct trainer *t, struct err *e)
 {
-    if (rows_init(&t->rows, t->recipe, &t->data, t->options->seed, e))
+    const struct train_start *start = t->options->start;
+    if (rows_init(&t->rows, t->recipe, &t->data, start ? start->uses : NULL,
+                  t->options->seed, e))
         return e->code;
     if (t->rows.labels)
         t->data.labels = t->rows.labels;
     t->model = setup_model(t->recipe, &t->data, &t->rows, e);
     if (!t->model)
         return e->code;
+    if (start) {
+        assert(start->model->params.total == t->model->params.total);
+        memcpy(t->model->params.values, start->model->params.values,
+               params_bytes(t));
+        double knob(const char *name, double value);
+        for (size_t i = 0; i < t->model->params.n; i++) {
+            struct param *q = &t->model->params.list[i];
+            q->rate *= (float)knob(q->layer < t->model->n_layers ? "LAYERS" : "CLASSES", 1);
+            if (strstr(q->name, "decoder")) q->rate *= (float)knob("DEC", 1);
+        }
+    }
     t->team = team_new(t->options->threads);
     if (!t->team)
         return err_set(e, ERR_NO_MEMORY, "%zu threads", t->options->threads);

@@ -40,6 +40,19 @@ struct train_progress {
     usec elapsed;     /* since train_run began */
 };
 
+/* A run that goes on from a model, instead of from starting values. */
+struct train_start {
+    const struct model *model; /* of the recipe's config and classes */
+    const uint8_t *uses;       /* (data->n) enum row_use of each row */
+    /* How good the model is on the validation rows, smaller is better, the
+     * first weighs more; and its measures. NULL: what the phase measures. */
+    enum err_code (*judge)(void *arg, const struct model *m, struct team *team,
+                           struct measures *v, double value[2], struct err *e);
+    void *arg;
+    /* What rows are also held to, by the weight of the phase; NULL: nothing. */
+    const struct model *teacher;
+};
+
 struct train_options {
     size_t threads;         /* 1 to TRAIN_MAX_THREADS */
     uint64_t seed;          /* the recipe's, unless told otherwise */
@@ -49,6 +62,9 @@ struct train_options {
      * (ERR_CONFLICT "stopped"). May be NULL. */
     bool (*progress)(void *arg, const struct train_progress *p);
     void *arg;
+    /* The model as it is counts as an epoch before the first: it stays if none
+     * is better. NULL: starting values. */
+    const struct train_start *start;
 };
 
 /* Labels are indices into the recipe's classes, if it names them

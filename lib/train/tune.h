@@ -21,8 +21,8 @@
 /* What may be learned from. Labels of samples are indices into names. */
 struct tune_data {
     const struct dataset *samples;
-    const bool *held_out;     /* (samples->n) */
-    const char *const *names; /* (samples->n_classes) */
+    const bool *held_out;            /* (samples->n) */
+    const char *const *names;        /* (samples->n_classes) */
     const struct dataset *rehearsal; /* the operator's rows, or NULL */
     const struct dataset *test;      /* the operator's test rows, or NULL */
 };
@@ -50,9 +50,10 @@ struct tune_result {
 };
 
 /* Fills *r, which the caller empties with tune_result_fini. ERR_SHAPE with
- * counts if there is nothing to learn from, or rows that do not suit; ERR_TOO_LARGE for too
- * many classes; ERR_CONFLICT "stopped", or for a checkpoint of another run;
- * ERR_INTERNAL with figures for a run that diverges. */
+ * counts if there is nothing to learn from, or rows that do not suit;
+ * ERR_TOO_LARGE for too many classes; ERR_CONFLICT "stopped", or for a
+ * checkpoint of another run; ERR_INTERNAL with figures for a run that diverges.
+ */
 enum err_code tune_run(const struct model *parent, const struct tune_data *data,
                        const struct tune_options *options,
                        struct tune_result *r, struct err *e) ERR_CHECKED;

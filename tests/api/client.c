@@ -64,6 +64,9 @@ void client_add(struct client *c, const char *name, uint64_t version,
     ck_assert_msg(model_prepare(m, &e) == ERR_OK, "%s", e.msg);
     ck_assert_msg(registry_add(c->api.registry, name, version, m, &e) == ERR_OK,
                   "%s", e.msg);
+    ck_assert_msg(registry_activate(c->api.registry, name, version, &e) ==
+                      ERR_OK,
+                  "%s", e.msg);
 }
 
 void client_open(struct client *c)

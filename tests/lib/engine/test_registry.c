@@ -65,6 +65,14 @@ static void load(void)
     ck_assert_msg(registry_load(registry, folder, &e) == ERR_OK, "%s", e.msg);
 }
 
+static void activate(const char *name, uint64_t version)
+{
+    struct err e;
+
+    ck_assert_msg(registry_activate(registry, name, version, &e) == ERR_OK,
+                  "%s", e.msg);
+}
+
 static uint64_t version_in_service(const char *name)
 {
     struct err e;
@@ -106,13 +114,23 @@ static bool stop_at_once(void *arg, const char *name, uint64_t version)
     return false;
 }
 
-START_TEST(the_highest_version_is_in_service)
+START_TEST(the_first_version_serves_until_another_is_activated)
 {
+    struct err e;
+
     add("m", 2);
     ck_assert_uint_eq(version_in_service("m"), 2);
     add("m", 10);
-    add("m", 9);
+    add("m", 1);
+    ck_assert_uint_eq(version_in_service("m"), 2);
+    activate("m", 10);
     ck_assert_uint_eq(version_in_service("m"), 10);
+    activate("m", 1);
+    ck_assert_uint_eq(version_in_service("m"), 1);
+    ck_assert_int_eq(registry_activate(registry, "m", 3, &e), ERR_NOT_FOUND);
+    ck_assert_ptr_nonnull(strstr(e.msg, "1, 2, 10"));
+    ck_assert_int_eq(registry_activate(registry, "n", 1, &e), ERR_NOT_FOUND);
+    ck_assert_uint_eq(version_in_service("m"), 1);
 }
 END_TEST
 
@@ -131,19 +149,72 @@ START_TEST(any_version_can_be_acquired_by_number)
 }
 END_TEST
 
-START_TEST(a_version_in_use_stays_when_a_higher_one_comes)
+START_TEST(a_version_in_use_stays_when_another_goes_into_service)
 {
     struct err e;
 
     add("m", 1);
     const struct served *old = registry_acquire(registry, "m", 0, &e);
     add("m", 2);
+    activate("m", 2);
     const struct served *new = registry_acquire(registry, "m", 0, &e);
     ck_assert_uint_eq(old->version, 1);
     ck_assert_uint_eq(new->version, 2);
     ck_assert_uint_eq(model_inputs(old->model), COMPOSITION_INPUTS);
     registry_release(registry, old);
     registry_release(registry, new);
+}
+END_TEST
+
+START_TEST(a_removed_version_lives_until_its_last_user_gives_it_back)
+{
+    struct err e;
+
+    add("m", 1);
+    add("m", 2);
+    const struct served *a = registry_acquire(registry, "m", 2, &e);
+    const struct served *b = registry_acquire(registry, "m", 2, &e);
+    ck_assert_int_eq(registry_remove(registry, "m", 2, &e), ERR_OK);
+    ck_assert_ptr_null(registry_acquire(registry, "m", 2, &e));
+    ck_assert_int_eq(e.code, ERR_NOT_FOUND);
+    add("m", 2); /* the number is free: another one */
+    const struct served *c = registry_acquire(registry, "m", 2, &e);
+    ck_assert_ptr_ne(a, c);
+    registry_release(registry, a);
+    ck_assert_uint_eq(model_inputs(b->model), COMPOSITION_INPUTS);
+    ck_assert_str_eq(b->name, "m");
+    registry_release(registry, b);
+    registry_release(registry, c);
+}
+END_TEST
+
+START_TEST(what_is_in_service_or_not_there_cannot_be_removed)
+{
+    struct err e;
+
+    add("m", 1);
+    add("m", 2);
+    ck_assert_int_eq(registry_remove(registry, "m", 1, &e), ERR_CONFLICT);
+    ck_assert_int_eq(registry_remove(registry, "m", 3, &e), ERR_NOT_FOUND);
+    ck_assert_int_eq(registry_remove(registry, "n", 1, &e), ERR_NOT_FOUND);
+    ck_assert_int_eq(registry_remove(registry, "m", 2, &e), ERR_OK);
+    ck_assert_int_eq(registry_remove(registry, "m", 2, &e), ERR_NOT_FOUND);
+    ck_assert_uint_eq(version_in_service("m"), 1);
+}
+END_TEST
+
+START_TEST(failures_are_kept_with_their_reason)
+{
+    struct err e;
+    struct err why;
+    struct buf b;
+
+    err_set(&why, ERR_CORRUPT, "bent");
+    ck_assert_int_eq(registry_fail(registry, "m", 1001, &why, &e), ERR_OK);
+    buf_init(&b, 1000);
+    registry_each_failure(registry, write_failure, &b);
+    ck_assert_str_eq(b.data, "m:1001: bent");
+    buf_fini(&b);
 }
 END_TEST
 
@@ -181,6 +252,7 @@ END_TEST
 
 START_TEST(visitors_see_all_in_order_and_can_stop)
 {
+    struct err e;
     struct buf b;
     int seen = 0;
 
@@ -189,6 +261,8 @@ START_TEST(visitors_see_all_in_order_and_can_stop)
     add("c", 2);
     add("a", 12);
     add("a", 2);
+    add("a", 5);
+    ck_assert_int_eq(registry_remove(registry, "a", 5, &e), ERR_OK);
     registry_each_model(registry, write_model, &b);
     ck_assert_str_eq(b.data, "a:12 b:1 c:2 ");
     buf_reset(&b);
@@ -291,39 +365,50 @@ END_TEST
 /* ---- many threads ---- */
 
 #define READERS 3
-#define VERSIONS 40
+#define ROUNDS 40
 
 static atomic_bool ended;
 
+/* Holds up to three at a time, so that releases come out of order and late.
+ * NULL: all went well. */
 static void *read_all_the_time(void *arg)
 {
-    struct err e;
-    uint64_t last = 0;
+    const struct served *held[3] = {NULL};
+    void *result = NULL;
 
-    (void)arg;
-    while (!atomic_load(&ended)) {
-        const struct served *s = registry_acquire(registry, "m", 0, &e);
-        /* Never back, and whole: what it points to can be read. */
-        if (s == NULL || s->version < last ||
-            model_inputs(s->model) != COMPOSITION_INPUTS)
-            return arg;
-        last = s->version;
-        registry_release(registry, s);
+    for (size_t i = 0; !atomic_load(&ended) && result == NULL; i++) {
+        struct err e;
+        const struct served **s = &held[i % 3];
+        /* Whole after whatever was done to the table: it can be read. */
+        if (*s != NULL && (strcmp((*s)->name, "m") != 0 ||
+                           model_inputs((*s)->model) != COMPOSITION_INPUTS))
+            result = arg;
+        registry_release(registry, *s);
+        uint64_t version = i % 2 == 0 ? 0 : 1 + i % ROUNDS;
+        *s = registry_acquire(registry, "m", version, &e);
+        if (*s == NULL && (version == 0 || e.code != ERR_NOT_FOUND))
+            result = arg;
     }
-    return NULL;
+    for (int i = 0; i < 3; i++)
+        registry_release(registry, held[i]);
+    return result;
 }
 
-START_TEST(readers_see_whole_versions_while_new_ones_come)
+START_TEST(readers_see_whole_versions_while_others_come_and_go)
 {
     pthread_t threads[READERS];
+    struct err e;
     int failed = 0;
 
     add("m", 1);
     atomic_store(&ended, false);
     for (int i = 0; i < READERS; i++)
         threads[i] = thread_start("reader", read_all_the_time, &ended);
-    for (uint64_t v = 2; v <= VERSIONS; v++)
+    for (uint64_t v = 2; v <= ROUNDS; v++) {
         add("m", v);
+        activate("m", v);
+        ck_assert_int_eq(registry_remove(registry, "m", v - 1, &e), ERR_OK);
+    }
     atomic_store(&ended, true);
     for (int i = 0; i < READERS; i++) {
         void *result = NULL;
@@ -331,7 +416,7 @@ START_TEST(readers_see_whole_versions_while_new_ones_come)
         failed += result != NULL;
     }
     ck_assert_int_eq(failed, 0);
-    ck_assert_uint_eq(version_in_service("m"), VERSIONS);
+    ck_assert_uint_eq(version_in_service("m"), ROUNDS);
 }
 END_TEST
 
@@ -349,7 +434,10 @@ START_TEST(running_out_of_memory_changes_nothing)
         added = code == ERR_OK;
         if (!added)
             ck_assert_int_eq(code, ERR_NO_MEMORY);
-        ck_assert_uint_eq(version_in_service("m"), added ? 2 : 1);
+        ck_assert_uint_eq(version_in_service("m"), 1);
+        const struct served *s = registry_acquire(registry, "m", 2, &e);
+        ck_assert_int_eq(s != NULL, added);
+        registry_release(registry, s);
     }
     ck_assert(added);
 }
@@ -361,13 +449,17 @@ Suite *suite_registry(void)
     TCase *t = tcase_create("serving");
 
     tcase_add_checked_fixture(t, setup, teardown);
-    tcase_add_test(t, the_highest_version_is_in_service);
+    tcase_add_test(t, the_first_version_serves_until_another_is_activated);
     tcase_add_test(t, any_version_can_be_acquired_by_number);
-    tcase_add_test(t, a_version_in_use_stays_when_a_higher_one_comes);
+    tcase_add_test(t, a_version_in_use_stays_when_another_goes_into_service);
+    tcase_add_test(t,
+                   a_removed_version_lives_until_its_last_user_gives_it_back);
+    tcase_add_test(t, what_is_in_service_or_not_there_cannot_be_removed);
+    tcase_add_test(t, failures_are_kept_with_their_reason);
     tcase_add_test(t, unknown_names_and_versions_are_told_with_what_there_is);
     tcase_add_test(t, a_version_can_be_added_once);
     tcase_add_test(t, visitors_see_all_in_order_and_can_stop);
-    tcase_add_test(t, readers_see_whole_versions_while_new_ones_come);
+    tcase_add_test(t, readers_see_whole_versions_while_others_come_and_go);
     tcase_add_test(t, running_out_of_memory_changes_nothing);
     suite_add_tcase(s, t);
     t = tcase_create("loading");

@@ -85,7 +85,7 @@ static size_t count(const struct model *m, size_t on[UNITS])
     struct recipe *r = parse(RECIPE(""));
     struct dataset *d = blobs(300, 1);
     struct team *team = team_new(1);
-    ck_assert(!rows_init(&rows, r, d, r->seed, &e));
+    ck_assert(!rows_init(&rows, r, d, NULL, r->seed, &e));
     size_t n = rows.n_training;
     ck_assert(!measure_units(m, d, rows.training, n, team, on, &e));
     team_free(team);
@@ -189,7 +189,7 @@ START_TEST(every_allocation_may_fail)
     struct model *m = train(RECIPE(""));
     struct team *team = team_new(1);
     struct json *figures = NULL;
-    ck_assert(!rows_init(&rows, r, d, r->seed, &e));
+    ck_assert(!rows_init(&rows, r, d, NULL, r->seed, &e));
     for (size_t n = 0;; n++) {
         mem_fail_after(n);
         enum err_code code = pruning_run(&m, r, d, &rows, team, &figures, &e);

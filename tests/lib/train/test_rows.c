@@ -45,7 +45,7 @@ START_TEST(every_row_is_for_validation_or_in_one_batch_of_each_epoch)
     struct rows rows;
     bool seen[300] = {false};
     size_t n, total = 0;
-    ck_assert(!rows_init(&rows, r, blobs(300, 1), 3, &e));
+    ck_assert(!rows_init(&rows, r, blobs(300, 1), NULL, 3, &e));
     ck_assert_uint_eq(rows.n_validation, 50);
     for (size_t i = 0; i < rows.n_validation; i++)
         seen[rows.validation[i]] = true;
@@ -71,7 +71,7 @@ START_TEST(orders_differ_by_seed_phase_and_epoch_alone)
     struct recipe *r = parse();
     struct rows rows;
     uint32_t first[250];
-    ck_assert(!rows_init(&rows, r, blobs(300, 1), 3, &e));
+    ck_assert(!rows_init(&rows, r, blobs(300, 1), NULL, 3, &e));
     rows_order(&rows, 3, 1, 2);
     memcpy(first, rows.order, sizeof first);
     rows_order(&rows, 4, 1, 2);
@@ -107,7 +107,7 @@ START_TEST(labels_are_left_to_as_many_rows_of_each_class)
     struct dataset *d = blobs(300, 1);
     struct rows rows, others;
     size_t of_class[3], hidden;
-    ck_assert(!rows_init(&rows, r, d, 3, &e));
+    ck_assert(!rows_init(&rows, r, d, NULL, 3, &e));
     count_labels(&rows, of_class, &hidden);
     ck_assert_uint_eq(of_class[0], 7);
     ck_assert_uint_eq(of_class[1], 7);
@@ -122,7 +122,7 @@ START_TEST(labels_are_left_to_as_many_rows_of_each_class)
         uint32_t row = rows.validation[i];
         ck_assert_int_eq(rows.labels[row], d->labels[row]);
     }
-    ck_assert(!rows_init(&others, r, d, 4, &e));
+    ck_assert(!rows_init(&others, r, d, NULL, 4, &e));
     ck_assert_mem_ne(rows.labels, others.labels, 300 * sizeof(int32_t));
     rows_fini(&rows);
     rows_fini(&others);
@@ -136,14 +136,14 @@ START_TEST(a_rare_class_gives_what_it_has)
     struct dataset *d = blobs(300, 1);
     struct rows rows;
     size_t of_class[3], hidden, rare = 0;
-    ck_assert(!rows_init(&rows, r, d, 3, &e));
+    ck_assert(!rows_init(&rows, r, d, NULL, 3, &e));
     for (size_t i = 0; i < rows.n_training; i++) {
         int32_t *label = &d->labels[rows.training[i]];
         if (*label == 1 && rare++ >= 2)
             *label = DATASET_NO_LABEL;
     }
     rows_fini(&rows);
-    ck_assert(!rows_init(&rows, r, d, 3, &e));
+    ck_assert(!rows_init(&rows, r, d, NULL, 3, &e));
     count_labels(&rows, of_class, &hidden);
     ck_assert_uint_eq(of_class[0], 9);
     ck_assert_uint_eq(of_class[1], 2);
@@ -158,11 +158,11 @@ START_TEST(more_labels_than_there_are_are_refused)
     struct recipe *r = parse_with("\"labelled\":251,");
     struct dataset *d = blobs(300, 1);
     struct rows rows;
-    ck_assert_int_eq(rows_init(&rows, r, d, 3, &e), ERR_SHAPE);
+    ck_assert_int_eq(rows_init(&rows, r, d, NULL, 3, &e), ERR_SHAPE);
     ck_assert_ptr_nonnull(strstr(e.msg, "wants 251 labelled rows"));
     d->labels = NULL;
     d->n_classes = 0;
-    ck_assert_int_eq(rows_init(&rows, r, d, 3, &e), ERR_SHAPE);
+    ck_assert_int_eq(rows_init(&rows, r, d, NULL, 3, &e), ERR_SHAPE);
     recipe_free(r);
 }
 END_TEST
@@ -173,7 +173,7 @@ START_TEST(an_epoch_of_labelled_rows_takes_each_once)
     struct rows rows;
     bool seen[300] = {false};
     size_t n, total = 0;
-    ck_assert(!rows_init(&rows, r, blobs(300, 1), 3, &e));
+    ck_assert(!rows_init(&rows, r, blobs(300, 1), NULL, 3, &e));
     ck_assert_uint_eq(rows_count(&rows, 0), 250);
     ck_assert_uint_eq(rows_count(&rows, 1), 40);
     rows_order(&rows, 3, 1, 0);
