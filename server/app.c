@@ -29,7 +29,6 @@
 #define OTHER_DESCRIPTORS 256
 /* Writes that may wait for the disk at once. */
 #define WAITING_WRITES 4096
-#define WAITING_BYTES ((size_t)256 << 20)
 #define DRAIN_LOOK ((usec)10000)
 /* After the cut: for the executor to end what it works on. */
 #define CUT_TIME ((usec)2000000)
@@ -161,7 +160,7 @@ static enum err_code open_store(struct app *app, struct err *e)
     struct store_settings s = {
         .url = c->store,
         .max_waiting = WAITING_WRITES,
-        .max_waiting_bytes = WAITING_BYTES,
+        .max_waiting_bytes = c->max_held,
     };
 
     if (make_data_folder(c->data_dir, e) != ERR_OK)

@@ -78,7 +78,10 @@ const struct setting config_settings[] = {
      (double)API_MAX_BODY_BYTES, "64MiB", "BYTES",
      "longest body of a request; a longer one gets 413", NULL},
     {"max-held", SETTING_BYTES, MEMBER(max_held), 1 << 20, 1ull << 40, "512MiB",
-     "BYTES", "bodies and replies held at once; over it 503", NULL},
+     "BYTES",
+     "bodies and replies held at once; over it 503; as much may wait for the "
+     "disk",
+     NULL},
     {"timeout", SETTING_SECONDS, MEMBER(timeout), 1, DAY, "75", "SECONDS",
      "a connection without traffic is closed", NULL},
     {"request-timeout", SETTING_SECONDS, MEMBER(request_timeout), 0.1, DAY,

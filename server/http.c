@@ -122,7 +122,6 @@ static enum MHD_Result reply(struct connection *c)
     for (size_t i = 0; i < r->n_headers; i++)
         MHD_add_response_header(m, r->headers[i].name, r->headers[i].value);
     if (stream_is_open(&x->stream)) {
-        MHD_add_response_header(m, "Cache-Control", "no-cache");
         /* nginx and others hand it on at once */
         MHD_add_response_header(m, "X-Accel-Buffering", "no");
     }

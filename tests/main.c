@@ -19,6 +19,10 @@
     X(optimiser) X(recipe) X(measure) X(rows) X(layers) X(keep) X(trainer)    \
     X(pruning) X(repository) X(registry) X(executor) X(tensor_json) X(routes) \
     X(problem) X(infer) X(infer_options) X(infer_formats) X(mask) X(models)
+    X(optimiser) X(recipe) X(measure) X(rows) X(layers) X(trainer) X(pruning) \
+    X(repository) X(registry) X(executor) X(tensor_json) X(routes)            \
+    X(problem) X(infer) X(infer_options) X(infer_formats) X(mask) X(models)   \
+    X(stream)
 /* clang-format on */
 
 #define X(name) Suite *suite_##name(void);
