@@ -22,6 +22,7 @@ library openblas | libopenblas-dev | OpenBLAS, built with threads
 library libpng | libpng-dev | libpng
 library libturbojpeg | libturbojpeg0-dev | libjpeg-turbo's TurboJPEG
 library libzip | libzip-dev | libzip
+library sqlite3 | libsqlite3-dev | SQLite 3.37 or later
 library zlib | zlib1g-dev | zlib
 END
     ;;

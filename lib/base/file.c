@@ -172,8 +172,7 @@ enum err_code file_write(struct file_writer *w, const void *bytes,
     return ERR_OK;
 }
 
-/* Makes a rename in the folder of `path` durable. */
-static enum err_code sync_folder_of(const char *path, struct err *e)
+enum err_code file_sync_folder_of(const char *path, struct err *e)
 {
     char folder[PATH_MAX];
 
@@ -210,7 +209,7 @@ enum err_code file_commit(struct file_writer *w, struct err *e)
         file_abandon(w);
         return code;
     }
-    code = sync_folder_of(w->path, e);
+    code = file_sync_folder_of(w->path, e);
     mem_free(w);
     return code;
 }
@@ -321,7 +320,7 @@ void file_unlock(struct file_lock *lock)
 static enum err_code make_folder(const char *path, struct err *e)
 {
     if (mkdir(path, 0777) == 0)
-        return sync_folder_of(path, e);
+        return file_sync_folder_of(path, e);
     int reason = errno;
     if (file_is_folder(path))
         return ERR_OK;

@@ -51,6 +51,9 @@ void file_unlock(struct file_lock *lock); /* NULL is fine */
 /* Makes the folder and those above it; those that were made are on disk. */
 enum err_code file_make_folders(const char *path, struct err *e) ERR_CHECKED;
 
+/* Makes durable that a file of this path is in its folder. */
+enum err_code file_sync_folder_of(const char *path, struct err *e) ERR_CHECKED;
+
 bool file_is_folder(const char *path);
 bool file_is_regular(const char *path);
 

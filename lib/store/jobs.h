@@ -39,8 +39,8 @@ struct job {
     uint64_t accepted; /* samples_counts.accepted when it was added */
     int64_t last_id;   /* of the samples that it may see; 0: not begun */
     int64_t created_ms, started_ms, ended_ms; /* wall; 0: not yet */
-    char *before, *after; /* figures, JSON, or NULL */
-    char *reason;         /* why it failed or was not promoted, or NULL */
+    char *before, *after;                     /* figures, JSON, or NULL */
+    char *reason; /* why it failed or was not promoted, or NULL */
 };
 
 /* "queued" ...; static text. */

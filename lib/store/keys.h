@@ -20,7 +20,7 @@ struct database;
 struct key {
     const char *scope; /* method and path */
     const char *key;
-    uint64_t body;  /* fingerprint of the request's body and type */
+    uint64_t body;   /* fingerprint of the request's body and type */
     int64_t wall_ms; /* now */
 };
 

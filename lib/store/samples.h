@@ -68,11 +68,11 @@ enum err_code samples_delete(struct database *db, const char *model,
 /* ---- reading ---- */
 
 struct samples_counts {
-    uint64_t total;    /* acknowledged, and not deleted by a client */
-    uint64_t stored;   /* of those, still there */
-    uint64_t evicted;  /* of those, given up for want of room */
-    uint64_t accepted; /* ever, deleted ones too: never falls */
-    int64_t last_id;   /* 0: none */
+    uint64_t total;      /* acknowledged, and not deleted by a client */
+    uint64_t stored;     /* of those, still there */
+    uint64_t evicted;    /* of those, given up for want of room */
+    uint64_t accepted;   /* ever, deleted ones too: never falls */
+    int64_t last_id;     /* 0: none */
     uint64_t unlabelled; /* stored */
     size_t n_labels;     /* by name */
     struct samples_label {

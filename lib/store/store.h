@@ -50,8 +50,8 @@ struct store_work {
 
 /* From any thread; does not wait. An error (ERR_BUSY: too much waits, or the
  * store is closing) means that neither function is called. */
-enum err_code store_submit(struct store *s, struct store_work *w,
-                           struct err *e) ERR_CHECKED;
+enum err_code store_submit(struct store *s, struct store_work *w, struct err *e)
+    ERR_CHECKED;
 
 /* Submits and waits; `done` is not called and may be NULL. Not for the
  * writer's thread. */
