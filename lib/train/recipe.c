@@ -298,7 +298,7 @@ bool recipe_ending_suits(const char *ending, const char *name)
 bool recipe_policy_suits(const char *ending, const struct params *params)
 {
     for (size_t i = 0; i < params->n; i++)
-        if (ends(params->list[i].name, ending))
+        if (recipe_ending_suits(ending, params->list[i].name))
             return true;
     return false;
 }
