@@ -7,6 +7,7 @@
 #include "lib/math/kernels.h"
 #include "lib/model/strip.h"
 #include "lib/train/checkpoint.h"
+#include "lib/train/keep.h"
 #include "lib/train/pruning.h"
 #include "lib/train/rows.h"
 #include "lib/train/schedule.h"
@@ -413,6 +414,8 @@ static enum err_code describe(struct trainer *t, struct err *e)
         json_set(m->metrics, "pruned", pruned);
     if (!m->metrics || !m->lineage)
         return err_set(e, ERR_NO_MEMORY, "metrics");
+    if (keep_add(m, t->recipe, &t->data, &t->rows, e))
+        return e->code;
     if (t->rows.n_validation == 0)
         return ERR_OK;
     if (measure_model(m, &t->data, t->rows.validation, t->rows.n_validation,
