@@ -19,7 +19,7 @@
     X(optimiser) X(recipe) X(measure) X(rows) X(layers) X(keep) X(trainer)    \
     X(pruning) X(repository) X(registry) X(executor) X(tensor_json) X(routes) \
     X(samples) X(jobs) X(problem) X(infer) X(infer_options) X(infer_formats)  \
-    X(mask) X(models) X(stream) X(pending) X(samples_routes) X(samples_forms) \
+    X(mask) X(models) X(exchange) X(stream) X(pending) X(samples_routes) X(samples_forms) \
     X(labels) X(fine_tunes) X(events) X(versions)
 /* clang-format on */
 
