@@ -72,7 +72,8 @@ static void say_epochs(struct events *s, struct buf *out)
     do {
         n = 0;
         if (learner_look(s->learning->learner, s->job, &at, s->next, epochs,
-                         EPOCHS_AT_ONCE, &n))
+                         EPOCHS_AT_ONCE, &n) ||
+            n > 0)
             s->progress.at = at;
         for (size_t i = 0; i < n; i++)
             say_epoch(s, &epochs[i], out);
@@ -127,9 +128,11 @@ static bool tell(struct events *s, usec now, struct buf *out)
     bool read = look_up(s, under_way, now, &j);
     if (read && !s->begun)
         say_state(s, &j, under_way, out);
+    size_t length = out->length;
     if (s->begun)
         say_epochs(s, out);
-    if (read && j.state != s->told)
+    bool said = out->length > length;
+    if (read && (j.state != s->told || (said && job_state_ended(j.state))))
         say_state(s, &j, under_way, out);
     job_fini(&j);
     if (s->begun && job_state_ended(s->told))

@@ -18,6 +18,13 @@
     X(orientation) X(pinwheels) X(atoms) X(render) X(gradients) X(predict)    \
     X(optimiser) X(recipe) X(measure) X(rows) X(layers) X(keep) X(trainer)    \
     X(pruning) X(repository) X(registry) X(executor) X(tensor_json) X(routes) \
+    X(optimiser) X(recipe) X(measure) X(rows) X(layers) X(trainer) X(pruning) \
+    X(repository) X(registry) X(executor) X(tensor_json) X(routes)            \
+    X(problem) X(infer) X(infer_options) X(infer_formats) X(mask) X(models)  \
+    X(pending) X(samples) X(samples_forms) X(labels) X(fine_tunes) X(events)  \
+    X(versions)
+    X(repository) X(registry) X(executor) X(learner) X(learner_restart)       \
+    X(tensor_json) X(routes) X(problem) X(infer) X(infer_options) X(infer_formats) X(mask) X(models)
     X(solver) X(iterative) X(model) X(prune) X(emit) X(orientation)           \
     X(pinwheels) X(atoms) X(render) X(gradients) X(predict) X(optimiser)      \
     X(recipe) X(measure) X(rows) X(layers) X(trainer) X(pruning)              \

@@ -48,7 +48,7 @@ struct file_lock;
 struct file_lock *file_lock(const char *path, struct err *e);
 void file_unlock(struct file_lock *lock); /* NULL is fine */
 
-/* Makes the folder and those above it; those that were made are on disk. */
+/* Makes the folder and those above it, durably. */
 enum err_code file_make_folders(const char *path, struct err *e) ERR_CHECKED;
 
 /* Makes durable that a file of this path is in its folder. */
