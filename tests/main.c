@@ -12,9 +12,9 @@
     X(lanes) X(eigen) X(convolution) X(fields) X(safetensors) X(npy) X(idx)   \
     X(npz) X(csv) X(image) X(canvas) X(dataset) X(photographs) X(hierarchy)   \
     X(pools) X(groups) X(groups_codes) X(windows) X(windows_rule)             \
-    X(windows_emit) X(tree) X(lateral) X(lateral_codes) X(gaussian)           \
-    X(conv2d) X(local2d) X(axes) X(preprocess) X(preprocess_pictures)         \
-    X(solver) X(iterative) X(model) X(prune) X(grow) X(rehearsal) X(emit)     \
+    X(windows_emit) X(tree) X(lateral) X(lateral_codes) X(gaussian) X(conv2d) \
+    X(local2d) X(axes) X(preprocess) X(preprocess_pictures) X(solver)         \
+    X(iterative) X(model) X(prune) X(grow) X(rehearsal) X(emit)               \
     X(orientation) X(pinwheels) X(atoms) X(render) X(gradients) X(predict)    \
     X(optimiser) X(recipe) X(measure) X(rows) X(layers) X(keep) X(trainer)    \
     X(pruning) X(repository) X(registry) X(executor) X(tensor_json) X(routes) \
@@ -32,8 +32,16 @@
     X(problem) X(infer) X(infer_options) X(infer_formats) X(mask) X(models)
     X(optimiser) X(recipe) X(measure) X(rows) X(layers) X(trainer) X(pruning) \
     X(repository) X(registry) X(executor) X(tensor_json) X(routes)            \
+    X(repository) X(registry) X(executor) X(tensor_json) X(routes) X(problem) \
+    X(infer) X(infer_options) X(infer_formats) X(mask) X(models) X(stream)    \
+    X(solver) X(iterative) X(model) X(prune) X(emit) X(orientation)           \
+    X(pinwheels) X(atoms) X(render) X(gradients) X(predict) X(optimiser)      \
+    X(recipe) X(measure) X(rows) X(layers) X(trainer) X(pruning) X(samples)   \
+    X(jobs) X(repository) X(registry) X(executor) X(tensor_json) X(routes)    \
     X(problem) X(infer) X(infer_options) X(infer_formats) X(mask) X(models)   \
-    X(stream)
+    X(problem) X(infer) X(infer_options) X(infer_formats) X(mask) X(models)   \
+    X(pending) X(samples) X(samples_forms) X(labels) X(fine_tunes) X(events)  \
+    X(versions)
 /* clang-format on */
 
 #define X(name) Suite *suite_##name(void);
