@@ -82,12 +82,7 @@ static uint8_t byte_of(float x, float low, float high)
 static void copy_row(uint8_t *out, const struct model *m,
                      const struct dataset *d, uint32_t row)
 {
-    size_t size = d->row_size, part = 0;
-    if (d->n_parts > 0) {
-        while (row >= d->parts[part]->n)
-            row -= (uint32_t)d->parts[part++]->n;
-        d = d->parts[part];
-    }
+    size_t size = d->row_size;
     if (d->bytes) {
         memcpy(out, d->bytes + row * size, size);
         return;
