@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-Suite *suite_samples(void);
+Suite *suite_samples_json(void);
 
 #define SAMPLES "/v1/models/small/samples"
 #define INFER "/v1/models/small/infer"
@@ -275,9 +275,9 @@ START_TEST(only_infer_keeps_and_only_whole_inputs)
 }
 END_TEST
 
-Suite *suite_samples(void)
+Suite *suite_samples_json(void)
 {
-    Suite *s = suite_create("samples");
+    Suite *s = suite_create("samples_json");
     TCase *t = tcase_create("json");
 
     tcase_add_checked_fixture(t, setup, teardown);
