@@ -52,6 +52,8 @@ static enum err_code read_model(struct learner *l, const char *name,
     struct job job = {0};
     struct database *db = store_begin_read(l->settings.store, e);
 
+    *accepted = 0;
+    *last = job;
     if (db == NULL)
         return e->code;
     enum err_code code = samples_count(db, name, &counts, e);
@@ -131,9 +133,9 @@ static enum err_code start_job(struct learner *l, const char *name,
     json_print(&text, json);
     json_free(json);
     s.job.options = text.data;
-    enum err_code code =
-        buf_failed(&text) ? err_set(e, ERR_NO_MEMORY, "no memory for a job")
-                          : store_write(l->settings.store, &s.work, e);
+    enum err_code code = buf_failed(&text)
+                             ? err_set(e, ERR_NO_MEMORY, "no memory for a job")
+                             : store_write(l->settings.store, &s.work, e);
     buf_fini(&text);
     if (code == ERR_OK)
         log_event(LOG_INFO, "learner", "job-added",

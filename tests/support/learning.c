@@ -45,10 +45,10 @@ static void save_model(const char *folder)
     ck_assert_msg(m != NULL, "%s", e.msg);
     must(file_make_folders(tmp_path(folder, "models/" LEARNING_MODEL "/1"), &e),
          &e);
-    must(model_save(m,
-                    tmp_path(folder, "models/" LEARNING_MODEL
-                                     "/1/" MODEL_FILE_NAME),
-                    &e),
+    must(model_save(
+             m,
+             tmp_path(folder, "models/" LEARNING_MODEL "/1/" MODEL_FILE_NAME),
+             &e),
          &e);
     model_free(m);
     recipe_free(recipe);
@@ -128,14 +128,13 @@ static enum err_code run_post(struct store_work *w, struct database *db,
 static void post(struct learning_set *s, size_t n, uint64_t seed,
                  const char *const *labels)
 {
-    struct post p = {
-        .work = {.run = run_post},
-        .batch = {.model = LEARNING_MODEL,
-                  .n = n,
-                  .size = BLOBS_INPUTS,
-                  .x = blobs(n, seed)->floats,
-                  .labels = labels,
-                  .wall_ms = clock_wall() / 1000}};
+    struct post p = {.work = {.run = run_post},
+                     .batch = {.model = LEARNING_MODEL,
+                               .n = n,
+                               .size = BLOBS_INPUTS,
+                               .x = blobs(n, seed)->floats,
+                               .labels = labels,
+                               .wall_ms = clock_wall() / 1000}};
     struct err e;
 
     must(store_write(s->store, &p.work, &e), &e);
@@ -251,9 +250,8 @@ static enum err_code run_fail(struct store_work *w, struct database *db,
 
 void learning_fail(struct learning_set *s, int64_t id, uint64_t version)
 {
-    struct job_work w = {.work = {.run = run_fail},
-                         .job = {.version = version},
-                         .id = id};
+    struct job_work w = {
+        .work = {.run = run_fail}, .job = {.version = version}, .id = id};
     struct err e;
 
     must(store_write(s->store, &w.work, &e), &e);

@@ -124,8 +124,7 @@ START_TEST(a_version_that_is_never_to_serve_is_listed_and_can_be_activated)
     learning_open(&set);
     learning_post(&set, 100, 7, NULL);
     struct job j = learning_wait(
-        &set,
-        learning_start(&set, "{\"epochs\":2,\"promote\":\"never\"}"));
+        &set, learning_start(&set, "{\"epochs\":2,\"promote\":\"never\"}"));
     check_state(&j, JOB_SUCCEEDED);
     ck_assert(!j.promoted);
     ck_assert_ptr_nonnull(strstr(j.reason, "never"));
@@ -133,8 +132,8 @@ START_TEST(a_version_that_is_never_to_serve_is_listed_and_can_be_activated)
     job_fini(&j);
     ck_assert_str_eq(learning_loaded(&set), "1* 1001 ");
     ck_assert_uint_eq(learning_recorded(&set), 0);
-    ck_assert_int_eq(
-        registry_activate(set.registry, LEARNING_MODEL, 1001, &e), ERR_OK);
+    ck_assert_int_eq(registry_activate(set.registry, LEARNING_MODEL, 1001, &e),
+                     ERR_OK);
 }
 END_TEST
 
@@ -145,8 +144,7 @@ START_TEST(a_version_that_is_no_better_is_not_promoted)
     run("{\"promote\":\"always\",\"epochs\":30}");
     /* At a rate of nothing the child is its parent. */
     struct job j = learning_wait(
-        &set,
-        learning_start(&set, "{\"epochs\":1,\"learning_rate\":1e-12}"));
+        &set, learning_start(&set, "{\"epochs\":1,\"learning_rate\":1e-12}"));
     check_state(&j, JOB_SUCCEEDED);
     ck_assert(!j.promoted);
     ck_assert_uint_eq(j.parent, 1001);
@@ -168,8 +166,7 @@ START_TEST(a_label_never_seen_becomes_a_class)
     const struct served *s =
         registry_acquire(set.registry, LEARNING_MODEL, 0, &e);
     size_t classes = s->model->classifier.classes;
-    bool named =
-        classes == 4 && strcmp(s->model->classes[3], "neither") == 0;
+    bool named = classes == 4 && strcmp(s->model->classes[3], "neither") == 0;
     registry_release(set.registry, s);
     ck_assert(named);
 }
@@ -330,8 +327,7 @@ START_TEST(data_of_the_operator_are_used_and_named_when_they_are_bad)
             buf_printf(&csv, ",%f",
                        (double)d->floats[i * BLOBS_INPUTS + (size_t)k]);
     }
-    const char *path =
-        tmp_write(set.folder, "rows.csv", csv.data, csv.length);
+    const char *path = tmp_write(set.folder, "rows.csv", csv.data, csv.length);
     buf_fini(&csv);
     snprintf(list, sizeof list, "other=/none," LEARNING_MODEL "=%s", path);
     set.settings.rehearsal = set.settings.test_data = list;
@@ -445,10 +441,10 @@ Suite *suite_learner(void)
 
     tcase_set_timeout(t, 60);
     tcase_add_checked_fixture(t, setup, teardown);
-    tcase_add_test(t,
-                   a_better_version_goes_into_service_and_stays_after_a_restart);
-    tcase_add_test(t,
-                   a_version_that_is_never_to_serve_is_listed_and_can_be_activated);
+    tcase_add_test(
+        t, a_better_version_goes_into_service_and_stays_after_a_restart);
+    tcase_add_test(
+        t, a_version_that_is_never_to_serve_is_listed_and_can_be_activated);
     tcase_add_test(t, a_version_that_is_no_better_is_not_promoted);
     tcase_add_test(t, a_label_never_seen_becomes_a_class);
     tcase_add_test(t, samples_without_labels_can_be_learned_from);
