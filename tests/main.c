@@ -17,9 +17,9 @@
     X(solver) X(iterative) X(model) X(prune) X(grow) X(rehearsal) X(emit)     \
     X(orientation) X(pinwheels) X(atoms) X(render) X(gradients) X(predict)    \
     X(optimiser) X(recipe) X(measure) X(rows) X(layers) X(trainer) X(pruning) \
-    X(samples) X(jobs) X(repository) X(registry) X(executor) X(learner)       \
-    X(learner_restart) X(tensor_json) X(routes) X(problem) X(infer)           \
-    X(infer_options) X(infer_formats) X(mask) X(models)
+    X(samples) X(jobs) X(repository) X(registry) X(executor) X(job_rows)      \
+    X(learner) X(learner_restart) X(tensor_json) X(routes) X(problem)         \
+    X(infer) X(infer_options) X(infer_formats) X(mask) X(models)
 /* clang-format on */
 
 #define X(name) Suite *suite_##name(void);
