@@ -146,6 +146,7 @@ START_TEST(what_does_not_fit_or_suit_is_refused)
 
     read_rows(&want); /* none is no error */
     ck_assert_uint_eq(rows.data.n, 0);
+    job_rows_fini(&rows);
     learning_post(&set, 50, 1, NULL);
     want.max_rows = 2;
     ck_assert_int_eq(job_rows_read(&rows, set.store, &want, &e), ERR_TOO_LARGE);
