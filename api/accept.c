@@ -1,4 +1,4 @@
-/* Content negotiation over four media types. Quality values count in
+/* Content negotiation over a handful of media types. Quality values count in
  * thousandths; the most specific range of the header decides for an offer.
  */
 #include "api/accept.h"
@@ -15,6 +15,9 @@ static const struct {
     {MEDIA_NPY, "application/x-npy"},
     {MEDIA_PNG, "image/png"},
     {MEDIA_JPEG, "image/jpeg"},
+    {MEDIA_NDJSON, "application/x-ndjson"},
+    {MEDIA_NPZ, "application/x-npz"},
+    {MEDIA_EVENTS, "text/event-stream"},
 };
 
 #define N_TYPES (sizeof types / sizeof types[0])

@@ -55,6 +55,15 @@ void api_refuse(const struct api_request *request, int status,
 
 /* ---- checks on the headers; each is true if it refused ---- */
 
+/* Tells what may be sent: RFC 9110, section 12.5.1; for POST the Linked Data
+ * Platform's header is the older one. */
+static void add_taken(struct call *call, const char *list)
+{
+    bool post = strcmp(call->route->method, "POST") == 0;
+
+    api_response_header(call->response, post ? "Accept-Post" : "Accept", list);
+}
+
 static bool refuse_route(struct call *call)
 {
     const struct api_request *request = call->request;
@@ -100,12 +109,13 @@ static bool refuse_length(struct call *call, size_t length)
     return true;
 }
 
-static bool refuse_type(struct call *call)
+static bool refuse_type(struct call *call, size_t length)
 {
     const char *type = call->request->content_type;
     char list[API_ID_BYTES], detail[256];
 
-    if (call->route->takes == 0)
+    if (call->route->takes == 0 ||
+        ((call->route->takes & MEDIA_NOTHING) != 0 && length == 0))
         return false;
     unsigned media = type != NULL ? media_parse(type) : 0;
     call->body = (enum media)media;
@@ -122,7 +132,7 @@ static bool refuse_type(struct call *call)
                  "Content-Type %.60s is not taken here: send one of %s", type,
                  list);
     call->response->status = 415;
-    api_response_header(call->response, "Accept-Post", list);
+    add_taken(call, list);
     problem_write(call->request, 415, detail, call->response);
     return true;
 }
@@ -141,8 +151,7 @@ static bool refuse_encoding(struct call *call)
              encoding);
     call->response->status = 415;
     api_response_header(call->response, "Accept-Encoding", "identity");
-    api_response_header(call->response, "Accept-Post",
-                        media_list(list, sizeof list, call->route->takes));
+    add_taken(call, media_list(list, sizeof list, call->route->takes));
     problem_write(call->request, 415, detail, call->response);
     return true;
 }
@@ -168,7 +177,8 @@ static bool refuse_accept(struct call *call)
 static bool refuse_headers(struct call *call, size_t length)
 {
     return refuse_route(call) || refuse_length(call, length) ||
-           refuse_type(call) || refuse_encoding(call) || refuse_accept(call);
+           refuse_type(call, length) || refuse_encoding(call) ||
+           refuse_accept(call);
 }
 
 /* ---- entry points ---- */
@@ -218,6 +228,8 @@ bool api_handle(struct api *api, const struct api_request *request,
     if (refuse_headers(&call, request->body_length))
         return true;
     enum err_code code = run(&call, &e);
+    if (call.waits) /* and may be answered already: hands off */
+        return false;
     if (code == ERR_OK && buf_failed(&response->body))
         code = print_refuse(&response->body, &e);
     if (code != ERR_OK)
@@ -251,6 +263,7 @@ static bool body_is_slow(const struct api_request *request)
 {
     switch (media_parse(request->content_type)) {
     case MEDIA_JSON:
+    case MEDIA_NDJSON:
         return json_is_slow(request->body, request->body_length);
     case MEDIA_NPY:
         return request->body_length > QUICK_NPY_BYTES;
@@ -283,6 +296,8 @@ bool api_is_slow(struct api *api, const struct api_request *request)
         return true;
     if (call.route->takes == 0 || request->content_type == NULL)
         return false;
+    if (call.route->speed == ROUTE_BODY)
+        return body_is_slow(request);
     return may_set_steps(request->query) || body_is_slow(request) ||
            model_is_slow(&call);
 }

@@ -72,6 +72,11 @@ enum err_code body_read_inputs(struct call *call, const struct model *m,
     case MEDIA_PNG:
     case MEDIA_JPEG:
         return tensor_read_image(rows, request->body, request->body_length, e);
+    case MEDIA_NDJSON:
+    case MEDIA_NPZ:
+    case MEDIA_EVENTS:
+    case MEDIA_NOTHING:
+        break;
     }
     return err_set(e, ERR_INTERNAL, "a body of no type");
 }

@@ -12,7 +12,16 @@
 #include <stdint.h>
 
 /* Media types of bodies and replies, as bits. */
-enum media { MEDIA_JSON = 1, MEDIA_NPY = 2, MEDIA_PNG = 4, MEDIA_JPEG = 8 };
+enum media {
+    MEDIA_JSON = 1 << 0,
+    MEDIA_NPY = 1 << 1,
+    MEDIA_PNG = 1 << 2,
+    MEDIA_JPEG = 1 << 3,
+    MEDIA_NDJSON = 1 << 4,
+    MEDIA_NPZ = 1 << 5,
+    MEDIA_EVENTS = 1 << 6,
+    MEDIA_NOTHING = 1 << 7 /* in a row: there need not be a body */
+};
 
 struct route;
 
@@ -23,10 +32,11 @@ struct call {
     const struct route *route;
     char model[REPOSITORY_MAX_NAME + 1]; /* from the path, "" if none */
     uint64_t version;                    /* 0: the one in service */
-    uint64_t unit;
-    enum media body;  /* what was sent */
+    uint64_t unit, sample, job;
+    enum media body;  /* what was sent; 0: none */
     enum media reply; /* what Accept chose of the row's offers */
     struct options options;
+    bool waits; /* set by pending_send: the reply comes from elsewhere */
 };
 
 /* Fills call->response. An error becomes the problem reply of its code; what

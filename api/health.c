@@ -2,9 +2,11 @@
  *
  * Ready is measured against what was configured, not against what happened to
  * load: a program whose only model is damaged, or whose folder is empty, is not
- * ready, unless its operator said that models may be missing.
+ * ready, unless its operator said that models may be missing. Where only
+ * learning is out of order it is ready but degraded.
  */
 #include "api/handlers.h"
+#include "lib/store/store.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -79,6 +81,22 @@ static void add_reasons(struct reasons *r, const struct api *api,
         add_reason(r, "there is no model in the models folder");
 }
 
+/* Why nothing can be learned, or kept safely, at present. False: it can. */
+static bool add_trouble(struct reasons *r, const struct api *api)
+{
+    char why[256], text[320];
+
+    if (api->learning == NULL && api->no_learning == NULL)
+        return false; /* nobody asked for it */
+    if (api->learning == NULL)
+        snprintf(text, sizeof text, "learning: %s", api->no_learning);
+    else if (store_is_well(api->learning->store, why, sizeof why))
+        return false;
+    else
+        snprintf(text, sizeof text, "store: %s", why);
+    return add_reason(r, text);
+}
+
 static void print_reasons(struct buf *b, const struct reason *first)
 {
     buf_text(b, ",\"reasons\":[");
@@ -104,13 +122,14 @@ enum err_code health_ready(struct call *call, struct err *e)
         registry_each_model(registry, count_model, &models);
         add_reasons(&reasons, api, registry, models);
     }
+    bool failed = reasons.first != NULL && !api->allow_missing_models;
+    bool degraded = registry != NULL && add_trouble(&reasons, api);
     if (reasons.failed)
         return err_set(e, ERR_NO_MEMORY, "no memory for reasons");
-
-    bool failed = reasons.first != NULL && !api->allow_missing_models;
     const char *status = draining           ? "draining"
                          : registry == NULL ? "loading"
                          : failed           ? "failed"
+                         : degraded         ? "degraded"
                                             : "ready";
     bool ready = !draining && registry != NULL && !failed;
     call->response->status = ready ? 200 : 503;

@@ -5,6 +5,8 @@
 #include "api/accept.h"
 #include "api/body.h"
 #include "api/handlers.h"
+#include "api/keep.h"
+#include "api/learning.h"
 #include "api/reply.h"
 #include "api/routes.h"
 
@@ -68,6 +70,29 @@ static enum err_code settle_outputs(struct run *r, struct err *e)
     return ERR_OK;
 }
 
+static void print_kept(const struct keep *k)
+{
+    keep_print_ids(k);
+    buf_text(&k->pending.call.response->body, "}\n");
+}
+
+/* The inputs as they were read, before preprocessing, become samples. */
+static enum err_code infer_and_keep(struct run *r, struct err *e)
+{
+    struct call *call = r->call;
+
+    if (learning_need(call, e) == NULL)
+        return err_wrap(e, "keep");
+    if (r->known != NULL)
+        return err_set(e, ERR_SHAPE,
+                       "keep: inputs with missing numbers are no samples: "
+                       "leave out keep or mask");
+    if (reply_write(r, e) != ERR_OK)
+        return e->code;
+    struct keep *k = keep_new(call, &r->rows, NULL, print_kept, e);
+    return k == NULL ? e->code : keep_send(k, call, e);
+}
+
 static enum err_code infer(struct run *r, struct err *e)
 {
     struct call *call = r->call;
@@ -83,7 +108,7 @@ static enum err_code infer(struct run *r, struct err *e)
         return e->code;
     if (r->known != NULL && model_check_restores(r->model, e) != ERR_OK)
         return err_wrap(e, "mask: model %s cannot take one", r->served->name);
-    return reply_write(r, e);
+    return call->options.keep ? infer_and_keep(r, e) : reply_write(r, e);
 }
 
 static enum err_code decode(struct run *r, struct err *e)

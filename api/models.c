@@ -1,4 +1,4 @@
-/* What is served: the list of models, one of them in full, its versions.
+/* What is served: the list of models, one of them in full.
  *
  * The registry's visitors run under its lock, so they only collect; the
  * models themselves are then acquired one by one.
@@ -7,6 +7,7 @@
 #include "api/print.h"
 #include "api/routes.h"
 #include "api/run.h"
+#include "api/versions.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -38,43 +39,6 @@ static bool collect_name(void *arg, const char *name, uint64_t in_service)
     *list->last = item;
     list->last = &item->next;
     return true;
-}
-
-struct version_list {
-    uint64_t *versions; /* NULL: only counted */
-    size_t n, room;
-    uint64_t in_service;
-};
-
-static bool collect_version(void *arg, uint64_t version, bool in_service)
-{
-    struct version_list *list = arg;
-
-    if (list->versions != NULL && list->n == list->room)
-        return false; /* come since they were counted */
-    if (list->versions != NULL)
-        list->versions[list->n] = version;
-    list->n++;
-    if (in_service)
-        list->in_service = version;
-    return true;
-}
-
-/* In the request's arena. */
-static enum err_code list_versions(struct call *call, const char *name,
-                                   struct version_list *list, struct err *e)
-{
-    struct registry *registry = call->api->registry;
-    struct version_list count = {.n = 0};
-
-    registry_each_version(registry, name, collect_version, &count);
-    *list = (struct version_list){.room = count.n};
-    list->versions =
-        arena_take(call->request->memory, count.n, sizeof *list->versions);
-    if (list->versions == NULL)
-        return err_set(e, ERR_NO_MEMORY, "no memory for the list of versions");
-    registry_each_version(registry, name, collect_version, list);
-    return ERR_OK;
 }
 
 /* ---- parts of a model's description ---- */
@@ -127,7 +91,7 @@ static enum err_code print_summary(struct call *call, const struct served *s,
     const struct model *m = s->model;
     struct version_list versions;
 
-    if (list_versions(call, s->name, &versions, e) != ERR_OK)
+    if (versions_collect(call, s->name, &versions, e) != ERR_OK)
         return e->code;
     *in_service = versions.in_service;
     buf_text(b, "{\"name\":");
@@ -205,7 +169,7 @@ static enum err_code print_whole(struct call *call, const struct served *s,
     print_json_or_null(b, m->metrics);
     buf_text(b, ",\"lineage\":");
     print_json_or_null(b, m->lineage);
-    buf_text(b, "}\n");
+    buf_printf(b, ",\"rehearsal\":%zu}\n", m->rehearsal.n);
     return ERR_OK;
 }
 
@@ -260,30 +224,4 @@ enum err_code models_show(struct call *call, struct err *e)
     enum err_code code = print_whole(call, s, e);
     registry_release(registry, s);
     return code;
-}
-
-enum err_code versions_list(struct call *call, struct err *e)
-{
-    struct registry *registry = call->api->registry;
-    const struct served *s = registry_acquire(registry, call->model, 0, e);
-    struct version_list list;
-
-    if (s == NULL)
-        return e->code;
-    enum err_code code = list_versions(call, s->name, &list, e);
-    registry_release(registry, s);
-    if (code != ERR_OK)
-        return code;
-    struct buf *b = begin(call);
-    buf_text(b, "{\"model\":");
-    buf_json_text(b, call->model);
-    buf_text(b, ",\"versions\":[");
-    for (size_t i = 0; i < list.n; i++) {
-        buf_printf(b, "%s{\"version\":", i > 0 ? "," : "");
-        buf_json_uint(b, list.versions[i]);
-        buf_printf(b, ",\"in_service\":%s}",
-                   list.versions[i] == list.in_service ? "true" : "false");
-    }
-    buf_text(b, "]}\n");
-    return ERR_OK;
 }

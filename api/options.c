@@ -5,6 +5,7 @@
 
 #include "api/percent.h"
 #include "lib/data/image.h"
+#include "lib/engine/learner.h"
 #include "lib/model/model.h"
 #include "lib/model/render.h"
 
@@ -14,13 +15,20 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MAX_QUERY_BYTES 128 /* of one name or value */
+#define MAX_QUERY_BYTES OPTIONS_MAX_TEXT_BYTES /* of one name or value */
 #define MIN_SIDE 64
+#define MAX_LIMIT 1000
+#define STANDARD_LIMIT 100
+#define MAX_WHOLE 9007199254740991.0 /* whole numbers that a double holds */
+#define MIN_RATE 1e-12
+#define MAX_RATE 1e6
+#define MAX_EPOCHS 1000
 
 enum option_kind {
     KIND_SIZE,   /* an integer */
     KIND_NUMBER, /* a finite number */
     KIND_FLAG,   /* true or false */
+    KIND_TEXT,   /* up to OPTIONS_MAX_TEXT_BYTES with its zero */
     KIND_WORD,   /* one of the row's words, as its index */
     KIND_OUTPUTS /* a list of outputs */
 };
@@ -31,7 +39,7 @@ struct option_row {
     enum option_kind kind;
     size_t offset; /* of the member of struct options */
     double min, max;
-    const char *const *words; /* of KIND_WORD: two, then NULL */
+    const char *const *words; /* of KIND_WORD: at least two, then NULL */
 };
 
 #define AT(member) offsetof(struct options, member)
@@ -40,6 +48,11 @@ static const char *const formats[] = {
     [CODE_SPARSE] = "sparse", [CODE_DENSE] = "dense", NULL};
 static const char *const views[] = {
     [RENDER_ATOMS] = "atoms", [RENDER_ORIENTATION] = "orientation", NULL};
+static const char *const promotes[] = {[LEARNER_PROMOTE_IF_BETTER] =
+                                           "if_better",
+                                       [LEARNER_PROMOTE_ALWAYS] = "always",
+                                       [LEARNER_PROMOTE_NEVER] = "never",
+                                       NULL};
 
 static const struct option_row rows[] = {
     {"top", OPTION_TOP, KIND_SIZE, AT(top), 1, CLASSIFIER_MAX_CLASSES, NULL},
@@ -55,6 +68,21 @@ static const struct option_row rows[] = {
     {"max_side", OPTION_MAX_SIDE, KIND_SIZE, AT(max_side), MIN_SIDE,
      IMAGE_MAX_SIDE, NULL},
     {"view", OPTION_VIEW, KIND_WORD, AT(view), 0, 0, views},
+    {"keep", OPTION_KEEP, KIND_FLAG, AT(keep), 0, 0, NULL},
+    {"label", OPTION_LABEL, KIND_TEXT, AT(label), 0, 0, NULL},
+    {"unlabelled", OPTION_UNLABELLED, KIND_FLAG, AT(unlabelled), 0, 0, NULL},
+    {"batch", OPTION_BATCH, KIND_SIZE, AT(batch), 1, MAX_WHOLE, NULL},
+    {"all", OPTION_ALL, KIND_FLAG, AT(all), 0, 0, NULL},
+    {"after", OPTION_AFTER, KIND_SIZE, AT(after), 0, MAX_WHOLE, NULL},
+    {"before", OPTION_BEFORE, KIND_SIZE, AT(before), 1, MAX_WHOLE, NULL},
+    {"limit", OPTION_LIMIT, KIND_SIZE, AT(limit), 1, MAX_LIMIT, NULL},
+    {"inputs", OPTION_INPUTS, KIND_FLAG, AT(inputs), 0, 0, NULL},
+    {"model", OPTION_MODEL, KIND_TEXT, AT(model), 0, 0, NULL},
+    {"epochs", OPTION_EPOCHS, KIND_SIZE, AT(epochs), 1, MAX_EPOCHS, NULL},
+    {"learning_rate", OPTION_LEARNING_RATE, KIND_NUMBER, AT(learning_rate),
+     MIN_RATE, MAX_RATE, NULL},
+    {"promote", OPTION_PROMOTE, KIND_WORD, AT(promote), 0, 0, promotes},
+    {"seed", OPTION_SEED, KIND_SIZE, AT(seed), 0, MAX_WHOLE, NULL},
 };
 
 #define N_ROWS (sizeof rows / sizeof rows[0])
@@ -74,7 +102,8 @@ static const struct {
 
 void options_init(struct options *o)
 {
-    *o = (struct options){.top = 5, .layer = OPTIONS_TOP_LAYER};
+    *o = (struct options){
+        .top = 5, .layer = OPTIONS_TOP_LAYER, .limit = STANDARD_LIMIT};
 }
 
 /* ---- setters, the same for both sources ---- */
@@ -91,9 +120,10 @@ static enum err_code set_number(struct options *o, const struct option_row *row,
 
     if (!(value >= row->min && value <= row->max) ||
         (whole && value != floor(value)))
-        return err_set(e, ERR_SHAPE, "%s: want %s from %g to %.8g, got %.9g",
-                       row->name, whole ? "an integer" : "a number", row->min,
-                       row->max, value);
+        return err_set(e, ERR_SHAPE,
+                       whole ? "%s: want an integer from %.0f to %.0f, got %.9g"
+                             : "%s: want a number from %g to %.8g, got %.9g",
+                       row->name, row->min, row->max, value);
     if (whole)
         *(size_t *)member(o, row) = (size_t)value;
     else
@@ -110,8 +140,25 @@ static enum err_code set_word(struct options *o, const struct option_row *row,
             return ERR_OK;
         }
     }
-    return err_set(e, ERR_SHAPE, "%s: want \"%s\" or \"%s\", got \"%.60s\"",
-                   row->name, row->words[0], row->words[1], text);
+    char list[80] = "";
+    size_t used = 0;
+    for (size_t i = 0; row->words[i] != NULL && used < sizeof list; i++)
+        used += (size_t)snprintf(list + used, sizeof list - used, "%s\"%s\"",
+                                 i > 0 ? " or " : "", row->words[i]);
+    return err_set(e, ERR_SHAPE, "%s: want %s, got \"%.60s\"", row->name, list,
+                   text);
+}
+
+static enum err_code set_text(struct options *o, const struct option_row *row,
+                              const char *text, struct err *e)
+{
+    size_t length = strlen(text);
+
+    if (length == 0 || length >= OPTIONS_MAX_TEXT_BYTES)
+        return err_set(e, ERR_SHAPE, "%s: want 1 to %d bytes, got %zu",
+                       row->name, OPTIONS_MAX_TEXT_BYTES - 1, length);
+    memcpy(member(o, row), text, length + 1);
+    return ERR_OK;
 }
 
 static enum err_code add_output(struct options *o, const char *text,
@@ -226,6 +273,10 @@ static enum err_code set_from_json(struct options *o,
             return wrong_type(row, "true or false", e);
         *(bool *)member(o, row) = json_bool(value);
         return ERR_OK;
+    case KIND_TEXT:
+        if (!json_is_text(value))
+            return wrong_type(row, "a text", e);
+        return set_text(o, row, json_text(value), e);
     case KIND_WORD:
         return set_word(o, row, json_is_text(value) ? json_text(value) : "", e);
     case KIND_OUTPUTS:
@@ -305,6 +356,8 @@ static enum err_code set_from_text(struct options *o,
         return set_number_text(o, row, text, e);
     case KIND_FLAG:
         return set_flag_text(o, row, text, e);
+    case KIND_TEXT:
+        return set_text(o, row, text, e);
     case KIND_WORD:
         return set_word(o, row, text, e);
     case KIND_OUTPUTS:

@@ -24,7 +24,21 @@ enum option {
     OPTION_LAYER = 1 << 6,
     OPTION_OUTPUTS = 1 << 7,
     OPTION_MAX_SIDE = 1 << 8,
-    OPTION_VIEW = 1 << 9
+    OPTION_VIEW = 1 << 9,
+    OPTION_KEEP = 1 << 10,
+    OPTION_LABEL = 1 << 11,
+    OPTION_UNLABELLED = 1 << 12,
+    OPTION_BATCH = 1 << 13,
+    OPTION_ALL = 1 << 14,
+    OPTION_AFTER = 1 << 15,
+    OPTION_BEFORE = 1 << 16,
+    OPTION_LIMIT = 1 << 17,
+    OPTION_INPUTS = 1 << 18,
+    OPTION_MODEL = 1 << 19,
+    OPTION_EPOCHS = 1 << 20,
+    OPTION_LEARNING_RATE = 1 << 21,
+    OPTION_PROMOTE = 1 << 22,
+    OPTION_SEED = 1 << 23
 };
 
 /* The form of codes in JSON. */
@@ -43,6 +57,7 @@ enum output {
 };
 
 #define OPTIONS_TOP_LAYER ((size_t)-1)
+#define OPTIONS_MAX_TEXT_BYTES 256 /* with the zero */
 
 struct options {
     unsigned given; /* option bits */
@@ -56,6 +71,17 @@ struct options {
     unsigned outputs; /* 0: all that the model can do */
     size_t max_side;  /* 0: the renderer chooses */
     size_t view;      /* enum render_view */
+    bool keep;
+    /* samples and jobs: */
+    char label[OPTIONS_MAX_TEXT_BYTES], model[OPTIONS_MAX_TEXT_BYTES];
+    bool unlabelled, all, inputs;
+    size_t batch, after, before; /* ids; 0: not given */
+    size_t limit;
+    /* of a fine-tune; 0: the standard */
+    size_t epochs;
+    double learning_rate;
+    size_t promote; /* enum learner_promote */
+    size_t seed;
 };
 
 /* The defaults. */

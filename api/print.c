@@ -79,6 +79,22 @@ enum err_code print_refuse_length(const struct buf *b, struct err *e)
                    b->max_bytes);
 }
 
+void print_uint_or_null(struct buf *b, uint64_t value)
+{
+    if (value > 0)
+        buf_json_uint(b, value);
+    else
+        buf_text(b, "null");
+}
+
+void print_text_or_null(struct buf *b, const char *text)
+{
+    if (text != NULL)
+        buf_json_text(b, text);
+    else
+        buf_text(b, "null");
+}
+
 void print_json_or_null(struct buf *b, const struct json *j)
 {
     if (j != NULL)

@@ -34,6 +34,12 @@ enum err_code print_refuse(const struct buf *b, struct err *e);
 /* ERR_TOO_LARGE, for what would not fit into it. */
 enum err_code print_refuse_length(const struct buf *b, struct err *e);
 
+/* The number, or null for 0. */
+void print_uint_or_null(struct buf *b, uint64_t value);
+
+/* The text, or null for NULL. */
+void print_text_or_null(struct buf *b, const char *text);
+
 /* The value, or null if there is none. */
 void print_json_or_null(struct buf *b, const struct json *j);
 

@@ -144,7 +144,8 @@ static enum err_code write_json(struct run *r, size_t block, struct err *e)
     enum err_code code = print_blocks(r, block, split ? own : NULL, e);
     if (code == ERR_OK && split)
         join(r, own);
-    buf_text(body, "}\n");
+    if (!r->call->options.keep) /* whoever keeps the inputs ends it */
+        buf_text(body, "}\n");
     for (size_t i = 0; i < REPLY_PARTS; i++)
         buf_fini(&own[i]);
     return code;

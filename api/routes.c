@@ -5,6 +5,7 @@
 #include "api/handlers.h"
 #include "api/percent.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,6 +13,7 @@
 #define SEGMENT_BYTES (REPOSITORY_MAX_NAME + 1)
 
 #define ANY_BODY (MEDIA_JSON | MEDIA_NPY | MEDIA_PNG | MEDIA_JPEG)
+#define ANY_SAMPLES (ANY_BODY | MEDIA_NDJSON | MEDIA_NPZ)
 #define NUMBERS (MEDIA_JSON | MEDIA_NPY)
 #define PICTURE (MEDIA_JSON | MEDIA_NPY | MEDIA_PNG)
 
@@ -20,10 +22,18 @@
 #define FOR_ENCODE (RUN | PICK | OPTION_FORMAT | OPTION_EXPLAIN)
 #define FOR_CLASSIFY (OPTION_STEPS | OPTION_TOP | OPTION_EXPLAIN)
 #define FOR_ATOMS (OPTION_LAYER | OPTION_MAX_SIDE | OPTION_VIEW)
-#define FOR_INFER (FOR_ENCODE | OPTION_TOP | OPTION_OUTPUTS)
+#define FOR_INFER (FOR_ENCODE | OPTION_TOP | OPTION_OUTPUTS | OPTION_KEEP)
+#define FOR_SAMPLES                                                            \
+    (OPTION_LABEL | OPTION_UNLABELLED | OPTION_BATCH | OPTION_AFTER |          \
+     OPTION_LIMIT | OPTION_INPUTS)
+#define FOR_DELETION (OPTION_LABEL | OPTION_BATCH | OPTION_ALL)
+#define FOR_FINE_TUNE                                                          \
+    (OPTION_EPOCHS | OPTION_LEARNING_RATE | OPTION_PROMOTE | OPTION_SEED)
+#define FOR_FINE_TUNES (OPTION_MODEL | OPTION_BEFORE | OPTION_LIMIT)
 
 /* The columns after the pattern. */
 #define SHOWS(handle, options, speed) handle, 0, 0, options, 0, speed
+#define TAKES(handle, takes, options) handle, takes, 0, options, 0, ROUTE_BODY
 #define ENCODES                                                                \
     infer_handle, ANY_BODY, NUMBERS, FOR_ENCODE, OUTPUT_CODE, ROUTE_QUICK
 #define POOLS                                                                  \
@@ -58,13 +68,31 @@ const struct route routes[] = {
      SHOWS(atoms_show, FOR_ATOMS, ROUTE_SLOW)},
     {"GET", "/v1/models/{model}/units/{unit}",
      SHOWS(units_show, OPTION_LAYER, ROUTE_QUICK)},
-    {"GET", "/v1/models/{model}/versions", SHOWS(versions_list, 0, ROUTE_QUICK)},
+    {"GET", "/v1/models/{model}/versions", SHOWS(versions_list, 0, ROUTE_SLOW)},
     {"GET", "/v1/models/{model}/versions/{version}",
      SHOWS(models_show, 0, ROUTE_QUICK)},
     {"GET", "/v1/models/{model}/versions/{version}/atoms.png",
      SHOWS(atoms_show, FOR_ATOMS, ROUTE_SLOW)},
     {"GET", "/v1/models/{model}/versions/{version}/units/{unit}",
      SHOWS(units_show, OPTION_LAYER, ROUTE_QUICK)},
+    {"POST", "/v1/models/{model}/versions/{version}/activate",
+     SHOWS(versions_activate, 0, ROUTE_QUICK)},
+    {"POST", "/v1/models/{model}/samples",
+     TAKES(samples_post, ANY_SAMPLES, OPTION_LABEL)},
+    {"GET", "/v1/models/{model}/samples",
+     SHOWS(samples_list, FOR_SAMPLES, ROUTE_SLOW)},
+    {"DELETE", "/v1/models/{model}/samples",
+     SHOWS(samples_remove, FOR_DELETION, ROUTE_QUICK)},
+    {"PUT", "/v1/models/{model}/samples/{sample}/label",
+     TAKES(labels_put, MEDIA_JSON, 0)},
+    {"POST", "/v1/models/{model}/fine-tunes",
+     TAKES(fine_tunes_start, MEDIA_JSON | MEDIA_NOTHING, FOR_FINE_TUNE)},
+    {"GET", "/v1/fine-tunes", SHOWS(fine_tunes_list, FOR_FINE_TUNES, ROUTE_SLOW)},
+    {"GET", "/v1/fine-tunes/{job}", SHOWS(fine_tunes_show, 0, ROUTE_SLOW)},
+    {"POST", "/v1/fine-tunes/{job}/cancel",
+     SHOWS(fine_tunes_cancel, 0, ROUTE_QUICK)},
+    {"GET", "/v1/fine-tunes/{job}/events",
+     events_open, 0, MEDIA_EVENTS, 0, 0, ROUTE_SLOW},
     {"GET", "/healthz", SHOWS(health_live, 0, ROUTE_QUICK)},
     {"GET", "/readyz", SHOWS(health_ready, 0, ROUTE_QUICK)},
     {"GET", "/openapi.yaml", SHOWS(assets_file, 0, ROUTE_QUICK)},
@@ -104,17 +132,42 @@ static bool split(struct path *p, const char *target)
     return true;
 }
 
-/* A plain decimal number: no sign, no leading zero, at most 19 digits. */
+/* A plain decimal number: no sign, no leading zero, at most 18 digits, so that
+ * it is an int64 too. */
 static bool read_number(const char *text, uint64_t *value)
 {
     size_t digits = strspn(text, "0123456789");
 
-    if (digits == 0 || digits > 19 || text[digits] != 0 ||
+    if (digits == 0 || digits > 18 || text[digits] != 0 ||
         (digits > 1 && text[0] == '0'))
         return false;
     *value = 0;
     for (; *text != 0; text++)
         *value = *value * 10 + (uint64_t)(*text - '0');
+    return true;
+}
+
+/* Segments that are numbers, and where they go. */
+static const struct {
+    const char *name;
+    size_t offset; /* in struct call */
+    uint64_t min;
+} numbers[] = {
+    {"{version}", offsetof(struct call, version), 1},
+    {"{unit}", offsetof(struct call, unit), 0},
+    {"{sample}", offsetof(struct call, sample), 1},
+    {"{job}", offsetof(struct call, job), 1},
+};
+
+#define N_NUMBERS (sizeof numbers / sizeof numbers[0])
+
+static bool match_number(struct call *call, size_t i, const char *text)
+{
+    uint64_t value;
+
+    if (!read_number(text, &value) || value < numbers[i].min)
+        return false;
+    memcpy((char *)call + numbers[i].offset, &value, sizeof value);
     return true;
 }
 
@@ -127,10 +180,11 @@ static bool match_segment(struct call *call, const char *pattern, size_t length,
         memcpy(call->model, text, strlen(text) + 1);
         return true;
     }
-    if (length == 9 && memcmp(pattern, "{version}", 9) == 0)
-        return read_number(text, &call->version) && call->version > 0;
-    if (length == 6 && memcmp(pattern, "{unit}", 6) == 0)
-        return read_number(text, &call->unit);
+    for (size_t i = 0; i < N_NUMBERS; i++) {
+        if (strlen(numbers[i].name) == length &&
+            memcmp(pattern, numbers[i].name, length) == 0)
+            return match_number(call, i, text);
+    }
     return strlen(text) == length && memcmp(pattern, text, length) == 0;
 }
 

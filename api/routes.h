@@ -12,13 +12,15 @@
 
 #include <stdbool.h>
 
-enum route_speed { ROUTE_QUICK, ROUTE_SLOW };
+/* QUICK: unless the body is big, or the model searches for its codes; BODY:
+ * unless the body is big. */
+enum route_speed { ROUTE_QUICK, ROUTE_BODY, ROUTE_SLOW };
 
 struct route {
     const char *method;
-    const char *pattern; /* {model}, {version}, {unit} stand for a segment */
+    const char *pattern; /* {model}, {version} ... stand for a segment */
     api_handler *handle;
-    unsigned takes;   /* bodies (media bits); 0: no body */
+    unsigned takes;   /* bodies (media bits); 0: none */
     unsigned gives;   /* replies that Accept chooses from; 0: one kind only */
     unsigned options; /* option bits */
     unsigned outputs; /* output bits; 0: the option `outputs` says */
@@ -28,9 +30,9 @@ struct route {
 /* Ends with a row of NULLs. */
 extern const struct route routes[];
 
-/* Finds the row and fills call->route, model, version, unit. Otherwise false:
- * call->route is NULL, and `allow` (size bytes) holds the methods that the
- * path does have, as in "GET, HEAD", or "" if there is no such path. */
+/* Finds the row and fills call->route and the parts of the path. Otherwise
+ * false: call->route is NULL, and `allow` (size bytes) holds the methods that
+ * the path does have, as in "GET, HEAD", or "" if there is no such path. */
 bool route_find(struct call *call, char *allow, size_t size);
 
 /* Appends what there is, for the detail of a 404. */

@@ -10,6 +10,7 @@
 
 #include "lib/base/arena.h"
 #include "lib/base/err.h"
+#include "lib/data/npy.h"
 #include "lib/model/model.h"
 
 #include <stdbool.h>
@@ -48,6 +49,10 @@ enum err_code tensor_check(const struct tensor *r, struct err *e) ERR_CHECKED;
 /* (size), (B,size), the nested shape, or (B, nested shape). */
 enum err_code tensor_read_npy(struct tensor *r, const char *bytes,
                               size_t length, struct err *e) ERR_CHECKED;
+
+/* The same of an array whose header has been read. */
+enum err_code tensor_read_array(struct tensor *r, const struct npy *a,
+                                struct err *e) ERR_CHECKED;
 
 /* One PNG or JPEG as one row: grey or RGB as the shape has channels, resized
  * to its height and width. */

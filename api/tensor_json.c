@@ -161,6 +161,7 @@ struct row_reader {
     const size_t *shape; /* of this row, as it is written */
     size_t rank;
     size_t at[4]; /* where it is: row, and index on each level */
+    bool alone;   /* no array of rows is expected around it */
     float *out;
 };
 
@@ -249,7 +250,8 @@ static enum err_code read_level(struct row_reader *r, size_t level,
         return code;
     if (got == want)
         return ERR_OK;
-    bool bare = level == 0 && r->at[0] == 0 && r->rank < r->rows->rank &&
+    bool bare = level == 0 && !r->alone && r->at[0] == 0 &&
+                r->rank < r->rows->rank &&
                 got == r->rows->shape[r->rows->rank - 1];
     err_set(e, ERR_SHAPE, "want %zu %s, got %zu%s%s", want,
             numbers ? "numbers" : "arrays", got,
@@ -258,22 +260,24 @@ static enum err_code read_level(struct row_reader *r, size_t level,
     return place(r, level, e);
 }
 
-/* One row at the place, flat or nested, into out (size). */
+/* One row at the place, flat or nested, as row B. */
 static enum err_code read_row(const struct tensor *rows, struct scan *s,
-                              size_t row, float *out, struct err *e)
+                              bool alone, struct err *e)
 {
     struct row_reader r = {.s = s,
                            .rows = rows,
                            .shape = &rows->size,
                            .rank = 1,
-                           .at = {row},
-                           .out = out};
+                           .at = {rows->B},
+                           .alone = alone,
+                           .out = rows->data + rows->B * rows->size};
 
     scan_space(s);
     if (!scan_sees(s, '[')) {
         scan_refuse(s,
-                    "an array of numbers (one input needs the array of "
-                    "inputs around it: [[...]])",
+                    alone ? "an array of numbers"
+                          : "an array of numbers (one input needs the array of "
+                            "inputs around it: [[...]])",
                     e);
         return place(&r, 0, e);
     }
@@ -316,7 +320,7 @@ enum err_code tensor_read_rows(void *out, struct scan *s, struct err *e)
     if (tensor_take(r, room, e) != ERR_OK)
         return e->code;
     for (r->B = 0; r->B < room;) {
-        if (read_row(r, s, r->B, r->data + r->B * r->size, e) != ERR_OK)
+        if (read_row(r, s, false, e) != ERR_OK)
             return e->code;
         r->B++;
         if (scan_char(s, ','))
@@ -328,4 +332,15 @@ enum err_code tensor_read_rows(void *out, struct scan *s, struct err *e)
     return err_set(e, ERR_TOO_LARGE,
                    "%s: over %d in one request: send them in several", r->name,
                    API_MAX_ROWS);
+}
+
+enum err_code tensor_read_row(void *out, struct scan *s, struct err *e)
+{
+    struct tensor *r = out;
+
+    if (read_row(r, s, true, e) == ERR_OK) {
+        r->B++;
+        return ERR_OK;
+    }
+    return e->code;
 }

@@ -48,6 +48,11 @@ enum err_code tensor_read_rows(void *out, struct scan *s, struct err *e)
 enum err_code tensor_read_codes(void *out, struct scan *s, struct err *e)
     ERR_CHECKED;
 
+/* out: struct tensor with room taken (tensor_take). One row, flat or nested, as
+ * row B, which is then counted; the caller sees to it that there is room. */
+enum err_code tensor_read_row(void *out, struct scan *s, struct err *e)
+    ERR_CHECKED;
+
 /* out: struct tensor of size 1. [number, ...], one a row. */
 enum err_code tensor_read_vector(void *out, struct scan *s, struct err *e)
     ERR_CHECKED;

@@ -1,8 +1,6 @@
 /* npy bodies: the shape decides whether it is one row or many. */
 #include "api/tensor.h"
 
-#include "lib/data/npy.h"
-
 #include <stdio.h>
 #include <string.h>
 
@@ -46,23 +44,30 @@ static enum err_code refuse_shape(const struct tensor *r, const struct npy *a,
                    r->size, want, r->rank > 1 ? ")" : "", got);
 }
 
+enum err_code tensor_read_array(struct tensor *r, const struct npy *a,
+                                struct err *e)
+{
+    size_t B;
+
+    if (!count_rows(r, a, &B))
+        return refuse_shape(r, a, e);
+    if (tensor_take(r, B, e) != ERR_OK)
+        return e->code;
+    npy_to_floats(a, r->data);
+    if (r->scale_bytes && npy_is_bytes(a)) {
+        float range = r->high - r->low;
+        for (size_t i = 0; i < a->count; i++)
+            r->data[i] = r->low + range * (r->data[i] / 255.0f);
+    }
+    return tensor_check(r, e);
+}
+
 enum err_code tensor_read_npy(struct tensor *r, const char *bytes,
                               size_t length, struct err *e)
 {
     struct npy a;
-    size_t B;
 
     if (npy_parse(&a, bytes, length, e) != ERR_OK)
         return err_wrap(e, "%s", r->name);
-    if (!count_rows(r, &a, &B))
-        return refuse_shape(r, &a, e);
-    if (tensor_take(r, B, e) != ERR_OK)
-        return e->code;
-    npy_to_floats(&a, r->data);
-    if (r->scale_bytes && npy_is_bytes(&a)) {
-        float range = r->high - r->low;
-        for (size_t i = 0; i < a.count; i++)
-            r->data[i] = r->low + range * (r->data[i] / 255.0f);
-    }
-    return tensor_check(r, e);
+    return tensor_read_array(r, &a, e);
 }

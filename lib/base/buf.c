@@ -5,6 +5,7 @@
 
 #include "lib/base/mem.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -28,6 +29,14 @@ void buf_reset(struct buf *b)
     b->failed = false;
     if (b->data != NULL)
         b->data[0] = 0;
+}
+
+void buf_cut(struct buf *b, size_t length)
+{
+    assert(length <= b->length);
+    b->length = length;
+    if (b->data != NULL)
+        b->data[length] = 0;
 }
 
 bool buf_failed(const struct buf *b)

@@ -26,6 +26,10 @@ void buf_fini(struct buf *b);
 /* Empties it and clears the failure; keeps the memory. */
 void buf_reset(struct buf *b);
 
+/* Forgets what was appended after the first `length` bytes, of which there
+ * are as many at least. A failure stays. */
+void buf_cut(struct buf *b, size_t length);
+
 bool buf_failed(const struct buf *b);
 
 /* Hands the bytes to the caller, who frees them with mem_free; the buffer is

@@ -5,6 +5,7 @@
 
 #include "lib/base/mem.h"
 #include "lib/model/model.h"
+#include "tests/support/tmp.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -69,6 +70,11 @@ void client_add(struct client *c, const char *name, uint64_t version,
                   "%s", e.msg);
 }
 
+void client_add_small(struct client *c, uint64_t version)
+{
+    client_add(c, "small", version, small_config);
+}
+
 void client_open(struct client *c)
 {
     memset(c, 0, sizeof *c);
@@ -82,6 +88,27 @@ void client_open(struct client *c)
     c->request.id = "test-id";
     arena_init(&c->memory, MEMORY_BYTES);
     api_response_init(&c->response);
+    lock_init(&c->lock);
+    cond_init(&c->cond);
+}
+
+void client_learn(struct client *c)
+{
+    struct store_settings settings = {.max_waiting = 64,
+                                      .max_waiting_bytes = 1 << 20};
+    struct err e = {0};
+    char url[600];
+
+    if (c->folder == NULL)
+        c->folder = tmp_folder();
+    store_close(c->learning.store);
+    snprintf(url, sizeof url, "sqlite:%s/store.sqlite", c->folder);
+    settings.url = url;
+    c->learning.store = store_open(&settings, &e);
+    ck_assert_msg(c->learning.store != NULL, "%s", e.msg);
+    c->learning.limits =
+        (struct samples_limits){.max_samples = 40, .max_labels = 4};
+    c->api.learning = &c->learning;
 }
 
 void client_close(struct client *c)
@@ -89,7 +116,35 @@ void client_close(struct client *c)
     json_free(c->reply);
     api_response_fini(&c->response);
     arena_fini(&c->memory);
+    store_close(c->learning.store);
     registry_free(c->api.registry);
+    tmp_remove(c->folder);
+    cond_fini(&c->cond);
+    lock_fini(&c->lock);
+}
+
+static void finished(void *arg)
+{
+    struct client *c = arg;
+
+    lock_take(&c->lock);
+    c->n_finished++;
+    cond_signal(&c->cond);
+    lock_drop(&c->lock);
+}
+
+static void handle(struct client *c)
+{
+    c->request.finished = c->finishes ? finished : NULL;
+    c->request.finished_arg = c;
+    if (api_handle(&c->api, &c->request, &c->response))
+        return;
+    c->n_waited++;
+    lock_take(&c->lock);
+    while (c->n_finished < c->n_waited)
+        cond_wait(&c->cond, &c->lock);
+    ck_assert_uint_eq(c->n_finished, c->n_waited);
+    lock_drop(&c->lock);
 }
 
 int client_send(struct client *c, const char *method, const char *path,
@@ -115,7 +170,7 @@ int client_send(struct client *c, const char *method, const char *path,
     c->request.body = body;
     c->request.body_length = length;
     c->request.memory = &c->memory;
-    api_handle(&c->api, &c->request, &c->response);
+    handle(c);
 
     const char *type = c->response.content_type;
     if (c->response.body.length > 0 && type != NULL &&
@@ -138,6 +193,18 @@ int client_post(struct client *c, const char *path, const char *json)
 {
     c->request.content_type = "application/json";
     return client_send(c, "POST", path, json, strlen(json));
+}
+
+int client_put(struct client *c, const char *path, const char *json)
+{
+    c->request.content_type = "application/json";
+    return client_send(c, "PUT", path, json, strlen(json));
+}
+
+int client_delete(struct client *c, const char *path)
+{
+    c->request.content_type = NULL;
+    return client_send(c, "DELETE", path, NULL, 0);
 }
 
 const struct json *client_find(const struct client *c, const char *path)

@@ -11,6 +11,8 @@
 
 #include "api/api.h"
 #include "lib/base/json.h"
+#include "lib/base/lock.h"
+#include "lib/store/store.h"
 
 struct client {
     struct api api;
@@ -18,18 +20,36 @@ struct client {
     struct api_response response;
     struct arena memory;
     struct json *reply; /* of the last call, if it was JSON */
+    /* Of client_learn: */
+    struct learning learning;
+    char *folder;
+    /* Replies that wait: set `finishes` to have them come from elsewhere. */
+    bool finishes;
+    struct lock lock;
+    struct cond cond;
+    size_t n_waited;   /* calls that api_handle left open */
+    size_t n_finished; /* guarded by lock */
 };
 
 void client_open(struct client *c);
 void client_close(struct client *c);
 
+/* Opens a store, with room for 40 samples and 4 labels of a model, and no
+ * learner: jobs stay queued. Again: closes it and opens the same one. */
+void client_learn(struct client *c);
+
 /* One model more, of the config `text`, with the classes a, b, c. */
 void client_add(struct client *c, const char *name, uint64_t version,
                 const char *text);
 
+/* One version more of "small". */
+void client_add_small(struct client *c, uint64_t version);
+
 /* Each returns the status. A '?' in the path starts the query. */
 int client_get(struct client *c, const char *path);
 int client_post(struct client *c, const char *path, const char *json);
+int client_put(struct client *c, const char *path, const char *json);
+int client_delete(struct client *c, const char *path);
 int client_send(struct client *c, const char *method, const char *path,
                 const void *body, size_t length);
 
