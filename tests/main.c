@@ -28,8 +28,9 @@
     X(store_damage) X(repository) X(registry) X(executor) X(tensor_json)       \
     X(routes) X(problem) X(infer) X(infer_options) X(infer_formats) X(mask)    \
     X(models) X(grow) X(rehearsal) X(keep) X(pending) X(samples_forms)         \
-    X(labels) X(fine_tunes) X(events) X(versions) X(learner)                   \
-    X(learner_restart) X(stream) X(exchange) X(samples_json)
+    X(labels) X(fine_tunes) X(events) X(versions) X(job_rows)                  \
+    X(starts) X(learner) X(learner_restart) X(stream) X(exchange)              \
+    X(samples_json)
 /* clang-format on */
 
 #define X(name) Suite *suite_##name(void);
