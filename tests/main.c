@@ -21,8 +21,7 @@
     X(learner_restart) X(tensor_json) X(routes) X(problem) X(infer)           \
     X(infer_options) X(infer_formats) X(mask) X(models) X(pending)            \
     X(samples_json) X(samples_forms) X(labels) X(fine_tunes) X(events)        \
-    X(versions)
-    X(infer_options) X(infer_formats) X(mask) X(models)
+    X(events_live) X(versions)
 /* clang-format on */
 
 #define X(name) Suite *suite_##name(void);
