@@ -34,6 +34,8 @@ ASSETS := $(wildcard openapi.yaml) \
 LIB_O := $(LIB_C:%.c=$(O)/o/%.o) $(O)/o/assets.o
 SERVER_O := $(SERVER_C:%.c=$(O)/o/%.o)
 TESTS_O := $(TESTS_C:%.c=$(O)/o/%.o)
+# What of server/ the unit tests link: all but the commands.
+PARTS_O := $(filter-out $(O)/o/server/main.o $(O)/o/server/cmd_%,$(SERVER_O))
 
 # ---- flags ----
 
@@ -89,9 +91,9 @@ $(BIN): $(SERVER_O) $(O)/libsparsed.a $(O)/flags
 	@echo '  link $@'
 	$(Q)$(LINK) -o $@ $(SERVER_O) $(O)/libsparsed.a $(LIBS)
 
-$(O)/tests: $(TESTS_O) $(O)/libsparsed.a $(O)/flags
+$(O)/tests: $(TESTS_O) $(PARTS_O) $(O)/libsparsed.a $(O)/flags
 	@echo '  link $@'
-	$(Q)$(LINK) -o $@ $(TESTS_O) $(O)/libsparsed.a $(CHECK_LIBS) $(LIBS)
+	$(Q)$(LINK) -o $@ $(TESTS_O) $(PARTS_O) $(O)/libsparsed.a $(CHECK_LIBS) $(LIBS)
 
 $(O)/bench $(O)/conv: $(O)/%: $(O)/o/bench/%.o $(O)/libsparsed.a $(O)/flags
 	@echo '  link $@'

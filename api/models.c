@@ -169,7 +169,7 @@ static enum err_code print_whole(struct call *call, const struct served *s,
     print_json_or_null(b, m->metrics);
     buf_text(b, ",\"lineage\":");
     print_json_or_null(b, m->lineage);
-    buf_text(b, "}\n");
+    buf_printf(b, ",\"rehearsal\":%zu}\n", m->rehearsal.n);
     return ERR_OK;
 }
 

@@ -42,10 +42,11 @@ fi
 
 if command -v wrk > /dev/null; then
     log=$(mktemp)
+    learned=$(mktemp -d)
     "$binary" serve --listen 127.0.0.1:0 --models models \
-        --log-level warn > "$log" 2>&1 &
+        --data-dir "$learned" --log-level warn > "$log" 2>&1 &
     server=$!
-    trap 'kill $server' EXIT
+    trap 'kill $server; rm -rf "$learned"' EXIT
     until url=$(sed -n 's/^listening on //p' "$log") && [ -n "$url" ]; do
         sleep 0.1
     done

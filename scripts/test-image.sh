@@ -49,8 +49,7 @@ passed()
 # The host's network, and port 0, so that no port is assumed free.
 container=$("$engine" run -d --network host --read-only --user 1000:0 \
     --cap-drop all --security-opt no-new-privileges ${RUN_FLAGS:-} "$image" \
-    serve --listen 127.0.0.1:0 --models /usr/share/sparsed/models \
-    --data-dir /data)
+    serve --listen 127.0.0.1:0 --models /usr/share/sparsed/models)
 
 url=
 for _ in $(seq 100); do
@@ -97,6 +96,15 @@ curl -fsS -H 'Content-Type: application/json' --data-binary @"$temp/one" \
     "$post" >"$temp/answer" || fail "POST $post"
 grep -q '"predictions"' "$temp/answer" || fail "$(cat "$temp/answer")"
 passed "answers $(cut -c 1-60 "$temp/answer")..."
+
+samples="$url/v1/models/mnist-drsae/samples"
+curl -fsS "$url/readyz" | grep -q '"status":"ready"' ||
+    fail "not ready to learn: $(curl -sS "$url/readyz")"
+curl -fsS -H 'Content-Type: application/json' --data-binary @"$temp/one" \
+    "$samples" >"$temp/answer" || fail "POST $samples"
+"$engine" exec "$container" bash -c 'test -s /data/store.sqlite' ||
+    fail 'no store in /data'
+passed "keeps a sample in /data: $(cut -c 1-60 "$temp/answer")..."
 
 rate=$(($(wc -c <"$temp/many") / 2))
 curl -sS --limit-rate "$rate" -o "$temp/slow" -w '%{http_code}' \

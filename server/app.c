@@ -1,26 +1,34 @@
-/* App: listener, executor, lanes, models, in this order.
+/* App: listener, executor, lanes, models, store, learner, in this order.
  *
  * The port is taken and served before the models are loaded: a port in use is
- * told at once, and probes are told that models are being loaded. Until then
- * api.registry is NULL and the executor gets nothing.
+ * told at once, and probes are told that models are being loaded. Until all is
+ * there api.registry is NULL and the executor gets nothing. The store outlives
+ * the lanes, since their requests wait for it.
  */
 #include "server/app.h"
 
 #include "api/api.h"
+#include "lib/base/file.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
 #include "lib/engine/executor.h"
+#include "lib/engine/learner.h"
 #include "lib/engine/registry.h"
 #include "lib/math/blas.h"
+#include "lib/store/store.h"
 #include "server/lanes.h"
 #include "server/listener.h"
 
+#include <limits.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 /* Descriptors beside connections: files, pollers, lingering connections. */
 #define OTHER_DESCRIPTORS 256
+/* Writes that may wait for the disk at once. */
+#define WAITING_WRITES 4096
 #define DRAIN_LOOK ((usec)10000)
 /* After the cut: for the executor to end what it works on. */
 #define CUT_TIME ((usec)2000000)
@@ -31,8 +39,14 @@ struct app {
     struct registry *registry;
     struct executor *executor;
     struct lanes *lanes;
+    struct store *store;
+    char store_url[PATH_MAX + 32];
+    struct learner *learner;
+    struct learner_settings tuning;
+    struct learning learning;
     struct api api;
     struct err missing; /* why there is no models folder */
+    struct err idle;    /* why nothing is learned */
     atomic_bool draining;
 };
 
@@ -128,6 +142,85 @@ static enum err_code start_lanes(struct app *app, struct err *e)
     return app->lanes != NULL ? ERR_OK : e->code;
 }
 
+/* ---- learning ---- */
+
+/* For the owner's eyes only: what clients posted is in it. */
+static enum err_code make_data_folder(const char *path, struct err *e)
+{
+    mode_t before = umask(077);
+    enum err_code code = file_make_folders(path, e);
+
+    umask(before);
+    return code;
+}
+
+static enum err_code open_store(struct app *app, struct err *e)
+{
+    const struct config *c = app->config;
+    struct store_settings s = {
+        .url = c->store,
+        .max_waiting = WAITING_WRITES,
+        .max_waiting_bytes = c->max_held,
+    };
+
+    if (make_data_folder(c->data_dir, e) != ERR_OK)
+        return err_wrap(e, "--data-dir");
+    if (s.url == NULL) {
+        snprintf(app->store_url, sizeof app->store_url,
+                 "sqlite:%s/store.sqlite", c->data_dir);
+        s.url = app->store_url;
+    }
+    app->store = store_open(&s, e);
+    return app->store != NULL ? ERR_OK : e->code;
+}
+
+static enum err_code start_learner(struct app *app, struct err *e)
+{
+    const struct config *c = app->config;
+
+    app->tuning = (struct learner_settings){
+        .store = app->store,
+        .registry = app->registry,
+        .data_dir = c->data_dir,
+        .threads = c->fine_tune_threads,
+        .keep_versions = c->keep_versions,
+        .after = c->fine_tune_after,
+        .every = c->fine_tune_every,
+        .rehearsal = c->rehearsal,
+        .test_data = c->test_data,
+    };
+    app->learner = learner_new(&app->tuning, e);
+    return app->learner != NULL ? ERR_OK : e->code;
+}
+
+/* A setting that makes no sense is an error. Trouble with the disk is none:
+ * the models are served, and readyz tells. */
+static enum err_code start_learning(struct app *app, struct err *e)
+{
+    if (open_store(app, e) == ERR_OK && start_learner(app, e) == ERR_OK) {
+        app->learning = (struct learning){
+            .store = app->store,
+            .learner = app->learner,
+            .limits = {.max_samples = app->config->max_samples,
+                       .max_labels = app->config->max_labels},
+        };
+        app->api.learning = &app->learning;
+        return ERR_OK;
+    }
+    if (e->code == ERR_INVALID)
+        return e->code;
+    char text[2 * sizeof e->msg];
+    log_event(LOG_ERROR, "server", "no-learning", "why=%s",
+              log_quote(text, sizeof text, e->msg));
+    store_close(app->store);
+    app->store = NULL;
+    app->idle = *e;
+    app->api.no_learning = app->idle.msg;
+    return ERR_OK;
+}
+
+/* ---- start and stop ---- */
+
 static enum err_code start(struct app *app, struct err *e)
 {
     const struct config *c = app->config;
@@ -144,7 +237,7 @@ static enum err_code start(struct app *app, struct err *e)
     if (app->registry == NULL)
         return err_set(e, ERR_NO_MEMORY, "no memory for the models");
     lanes_accept(app->lanes);
-    if (load_models(app, e) != ERR_OK)
+    if (load_models(app, e) != ERR_OK || start_learning(app, e) != ERR_OK)
         return e->code;
     app->api.registry = app->registry;
     return ERR_OK;
@@ -214,6 +307,8 @@ void app_free(struct app *app)
         listener_stop(app->listener);
     executor_free(app->executor);
     lanes_free(app->lanes);
+    learner_free(app->learner);
+    store_close(app->store);
     registry_free(app->registry);
     listener_free(app->listener);
     mem_free(app);

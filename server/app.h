@@ -8,8 +8,9 @@
 
 struct app;
 
-/* Listens, answers from then on (503 to what needs models), loads the models.
- * `config` must outlive it. NULL: what listening, loading or starting gave. */
+/* Listens, answers from then on (503 to what needs models), loads the models,
+ * opens the store; without a store it serves and does not learn. `config` must
+ * outlive it. NULL: what listening, loading or starting gave. */
 struct app *app_start(const struct config *config, struct err *e);
 
 /* "http://127.0.0.1:8080" */

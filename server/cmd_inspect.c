@@ -1,5 +1,5 @@
 /* sparsed inspect: what a model file holds: composition, parameters with their
- * shapes, measured figures, lineage.
+ * shapes, measured figures, lineage, what it keeps for later training.
  *
  * The composition is printed as its config says it, so an axis value that is
  * new needs no line here.
@@ -86,6 +86,15 @@ static struct json *parameters_json(const struct model *m)
     return list;
 }
 
+static struct json *rehearsal_json(const struct rehearsal *r)
+{
+    struct json *o = json_new_object();
+
+    json_set(o, "rows", json_new_number((double)r->n));
+    json_set(o, "held_out", json_new_number((double)rehearsal_held_out(r)));
+    return o;
+}
+
 static enum err_code print_json(const struct model *m, const char *path,
                                 struct err *e)
 {
@@ -100,6 +109,8 @@ static enum err_code print_json(const struct model *m, const char *path,
     json_set(o, "numbers", json_new_number((double)m->params.total));
     json_set(o, "metrics", copy_or_null(m->metrics));
     json_set(o, "lineage", copy_or_null(m->lineage));
+    json_set(o, "training", copy_or_null(m->training));
+    json_set(o, "rehearsal", rehearsal_json(&m->rehearsal));
     buf_init(&text, MAX_RESULT_BYTES);
     json_print(&text, o);
     json_free(o);
@@ -206,6 +217,10 @@ static void print_text(const struct model *m, const char *path)
     print_parameters(m);
     print_section("figures", m->metrics);
     print_section("lineage", m->lineage);
+    print_section("training", m->training);
+    if (m->rehearsal.n > 0)
+        printf("\nrehearsal\n  %zu rows, %zu of them held out\n",
+               m->rehearsal.n, rehearsal_held_out(&m->rehearsal));
 }
 
 static int run(int argc, char **argv)

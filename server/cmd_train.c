@@ -88,28 +88,9 @@ struct job {
     bool kept; /* the checkpoint is this training's, not one it will replace */
 };
 
-static struct dataset *read_split(const struct job *job,
-                                  enum dataset_split split, struct err *e)
-{
-    const struct recipe *r = job->recipe;
-    struct dataset_want want = {.split = split, .rank = r->input_rank};
-    memcpy(want.shape, r->input_shape, sizeof r->input_shape);
-    /* The rows of a test are those that `eval` measures, whatever the recipe.
-     */
-    if (split == DATASET_TRAIN)
-        want.patches = (struct dataset_patches){r->patches, r->seed};
-    struct dataset *d = dataset_load(job->args.data, &want, e);
-    if (d && r->n_classes && classes_match(d, r->classes, r->n_classes, e)) {
-        err_wrap(e, "%s", job->args.data);
-        dataset_free(d);
-        return NULL;
-    }
-    return d;
-}
-
 static enum err_code load_test(struct job *job, struct err *e)
 {
-    job->test = read_split(job, DATASET_TEST, e);
+    job->test = load_recipe_data(job->recipe, job->args.data, DATASET_TEST, e);
     if (!job->test)
         return err_wrap(e, "--test");
     if (job->test->hash == job->data->hash)
@@ -157,7 +138,7 @@ static enum err_code job_init(struct job *job, struct err *e)
     job->recipe = recipe_load(job->args.recipe, e);
     if (!job->recipe)
         return e->code;
-    job->data = read_split(job, DATASET_TRAIN, e);
+    job->data = load_recipe_data(job->recipe, job->args.data, DATASET_TRAIN, e);
     if (!job->data || (job->args.test && load_test(job, e)))
         return e->code;
     return find_places(job, e);

@@ -36,6 +36,7 @@ extern const struct command command_train;
 extern const struct command command_eval;
 extern const struct command command_encode;
 extern const struct command command_inspect;
+extern const struct command command_remember;
 extern const struct command command_render;
 extern const struct command command_health;
 

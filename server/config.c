@@ -34,7 +34,34 @@ const struct setting config_settings[] = {
     {"allow-missing-models", SETTING_FLAG, MEMBER(allow_missing_models), 0, 0,
      "false", NULL, "be ready without a model that cannot be loaded", NULL},
     {"data-dir", SETTING_TEXT, MEMBER(data_dir), 0, 0, NULL, "DIR",
-     "where what is learned will be kept ($XDG_STATE_HOME/sparsed)", NULL},
+     "posted samples, jobs and tuned versions; made if missing, of one daemon "
+     "at a time ($XDG_STATE_HOME/sparsed)",
+     NULL},
+    {"store", SETTING_TEXT, MEMBER(store), 0, 0, NULL, "URL",
+     "database of samples, jobs and versions "
+     "(sqlite:DATA_DIR/store.sqlite)",
+     NULL},
+    {"max-samples", SETTING_COUNT, MEMBER(max_samples), 1, 1e9, "1000000", "N",
+     "samples kept of one model; then the label with the most gives one up",
+     NULL},
+    {"max-labels", SETTING_COUNT, MEMBER(max_labels), 1, 65536, "256", "N",
+     "different labels of one model; more get 413", NULL},
+    {"keep-versions", SETTING_COUNT, MEMBER(keep_versions), 0, 1000, "5", "N",
+     "tuned versions kept of one model, beside the one in service", NULL},
+    {"fine-tune-after", SETTING_COUNT, MEMBER(fine_tune_after), 0, 1e9, "0",
+     "N", "new samples of a model that start a fine-tune; 0: none do", NULL},
+    {"fine-tune-every", SETTING_SECONDS, MEMBER(fine_tune_every), 0, 365 * DAY,
+     "0", "SECONDS",
+     "a fine-tune starts so often if there are new samples; 0: none does",
+     NULL},
+    {"fine-tune-threads", SETTING_COUNT, MEMBER(fine_tune_threads), 0, 256, "0",
+     "N", "threads that fine-tune, at low priority; 0: one a processor", NULL},
+    {"rehearsal", SETTING_TEXT, MEMBER(rehearsal), 0, 0, NULL,
+     "NAME=PATH[,...]",
+     "data set of a model that its fine-tunes mix in, not to forget", NULL},
+    {"test-data", SETTING_TEXT, MEMBER(test_data), 0, 0, NULL,
+     "NAME=PATH[,...]",
+     "test set of a model that its versions are compared on too", NULL},
     {"config", SETTING_TEXT, MEMBER(file), 0, 0, NULL, "FILE",
      "JSON file of settings; flags and environment win", NULL},
     {"print-config", SETTING_FLAG, MEMBER(print_config), 0, 0, "false", NULL,
@@ -51,7 +78,10 @@ const struct setting config_settings[] = {
      (double)API_MAX_BODY_BYTES, "64MiB", "BYTES",
      "longest body of a request; a longer one gets 413", NULL},
     {"max-held", SETTING_BYTES, MEMBER(max_held), 1 << 20, 1ull << 40, "512MiB",
-     "BYTES", "bodies and replies held at once; over it 503", NULL},
+     "BYTES",
+     "bodies and replies held at once; over it 503; as much may wait for the "
+     "disk",
+     NULL},
     {"timeout", SETTING_SECONDS, MEMBER(timeout), 1, DAY, "75", "SECONDS",
      "a connection without traffic is closed", NULL},
     {"request-timeout", SETTING_SECONDS, MEMBER(request_timeout), 0.1, DAY,
@@ -193,6 +223,8 @@ enum err_code config_load(struct config *c, int argc, char **argv,
         c->threads = team_processors();
     if (c->workers == 0)
         c->workers = team_processors();
+    if (c->fine_tune_threads == 0)
+        c->fine_tune_threads = team_processors();
     return ERR_OK;
 }
 
@@ -208,7 +240,9 @@ static struct json *value_of(const struct setting *s, const struct config *c)
 
     switch (s->type) {
     case SETTING_TEXT:
-        return json_new_text(*(const char *const *)member);
+        return *(const char *const *)member != NULL
+                   ? json_new_text(*(const char *const *)member)
+                   : json_new_null();
     case SETTING_FLAG:
         return json_new_bool(*(const bool *)member);
     case SETTING_COUNT:

@@ -17,6 +17,15 @@ struct config {
     const char *listen;
     const char *models;
     const char *data_dir;
+    const char *store; /* NULL: store.sqlite in data_dir */
+    const char *rehearsal;
+    const char *test_data;
+    size_t max_samples;
+    size_t max_labels;
+    size_t keep_versions;
+    size_t fine_tune_after;
+    usec fine_tune_every;
+    size_t fine_tune_threads;
     const char *file;
     size_t threads;
     size_t workers;

@@ -31,8 +31,17 @@ void exchange_init(struct exchange *x, struct exchange_rules *rules)
     api_response_init(&x->response);
 }
 
+static void close_stream(struct exchange *x)
+{
+    if (!stream_is_open(&x->stream))
+        return;
+    stream_close(&x->stream);
+    atomic_fetch_sub(&x->rules->streams, 1);
+}
+
 void exchange_fini(struct exchange *x)
 {
+    close_stream(x);
     api_response_fini(&x->response);
     buf_fini(&x->body);
     arena_fini(&x->memory);
@@ -88,6 +97,55 @@ static void forget_request(struct exchange *x)
     release(x);
 }
 
+/* ---- the reply is filled ---- */
+
+static void refuse_stream(struct exchange *x, const struct api_stream *source)
+{
+    char detail[100];
+
+    atomic_fetch_sub(&x->rules->streams, 1);
+    source->close(source->arg);
+    api_response_fini(&x->response);
+    api_response_init(&x->response);
+    snprintf(detail, sizeof detail,
+             "%zu event streams are open, a quarter of --max-connections",
+             x->rules->max_streams);
+    exchange_refuse(x, 503, detail);
+}
+
+static void take_stream(struct exchange *x)
+{
+    const struct api_stream source = x->response.stream;
+
+    x->response.stream = (struct api_stream){.next = NULL};
+    if (atomic_fetch_add(&x->rules->streams, 1) < x->rules->max_streams)
+        stream_open(&x->stream, &source);
+    else
+        refuse_stream(x, &source);
+}
+
+/* The client may take its time to read; all but the reply goes now. */
+static void settle(struct exchange *x)
+{
+    x->answered = true;
+    if (x->response.stream.next != NULL)
+        take_stream(x);
+    forget_request(x);
+    /* What a stream tells from may be there. */
+    if (x->memory.used_bytes > KEEP_BYTES && !stream_is_open(&x->stream))
+        arena_rewind(&x->memory, x->mark);
+    hold_reply(x);
+}
+
+/* The reply that exchange_run did not wait for; any thread. */
+static void finish(void *arg)
+{
+    struct exchange *x = arg;
+
+    settle(x);
+    x->ready(x->ready_arg);
+}
+
 /* ---- headers ---- */
 
 /* An absolute target ("http://host/path", RFC 9112 3.2.2) is cut to its
@@ -118,9 +176,12 @@ bool exchange_begin(struct exchange *x, const char *target)
         .id = x->id,
         .body = "",
         .memory = &x->memory,
+        .finished = finish,
+        .finished_arg = x,
     };
     x->frame = (struct exchange_frame){.bytes = strlen(target)};
     x->mark = arena_mark(&x->memory);
+    x->stream = (struct stream){.taken = 0};
     x->swallowed = 0;
     x->decided = false;
     x->answered = false;
@@ -197,6 +258,10 @@ void exchange_header(struct exchange *x, const char *name, size_t name_length,
         x->request.accept = value;
     } else if (strcasecmp(name, "If-None-Match") == 0) {
         x->request.if_none_match = value;
+    } else if (strcasecmp(name, "Idempotency-Key") == 0) {
+        x->request.idempotency_key = value;
+    } else if (strcasecmp(name, "Last-Event-ID") == 0) {
+        x->request.last_event_id = value;
     }
 }
 
@@ -347,19 +412,22 @@ bool exchange_is_slow(const struct exchange *x)
            api_is_slow(x->rules->api, &x->request);
 }
 
-void exchange_run(struct exchange *x)
+bool exchange_run(struct exchange *x)
 {
     if (!x->answered && is_full(x))
         refuse_held(x);
-    if (!x->answered) {
-        api_handle(x->rules->api, &x->request, &x->response);
-        x->answered = true;
-    }
-    /* The client may take its time to read; all but the reply goes now. */
-    forget_request(x);
-    if (x->memory.used_bytes > KEEP_BYTES)
-        arena_rewind(&x->memory, x->mark);
-    hold_reply(x);
+    if (!x->answered && !api_handle(x->rules->api, &x->request, &x->response))
+        return false;
+    settle(x);
+    return true;
+}
+
+/* Of the reply's body. */
+static size_t reply_bytes(const struct exchange *x)
+{
+    return x->stream.bytes > 0         ? x->stream.bytes
+           : x->response.fixed != NULL ? x->response.fixed_length
+                                       : x->response.body.length;
 }
 
 static void write_log(const struct exchange *x, bool sent)
@@ -374,15 +442,14 @@ static void write_log(const struct exchange *x, bool sent)
               log_quote(id, sizeof id, x->id), x->method,
               log_quote(path, sizeof path, x->request.target),
               sent ? x->response.status : STATUS_CLIENT_GONE,
-              (long long)(clock_now() - x->begun),
-              x->response.fixed != NULL ? x->response.fixed_length
-                                        : x->response.body.length);
+              (long long)(clock_now() - x->begun), reply_bytes(x));
 }
 
 void exchange_end(struct exchange *x, bool sent)
 {
     write_log(x, sent);
     forget_request(x);
+    close_stream(x);
     api_response_fini(&x->response);
     api_response_init(&x->response);
     if (x->memory.used_bytes > KEEP_BYTES)

@@ -3,13 +3,15 @@
  *
  * The server tells it the target, the headers and the body piece by piece, and
  * asks what to do. Its memory is used again for the next request. One thread
- * at a time: a poller, or the executor while the connection is suspended.
+ * at a time: a poller, or, while the connection is suspended, the executor or
+ * who brings a reply that waited for the disk.
  */
 #ifndef SPARSED_SERVER_EXCHANGE_H
 #define SPARSED_SERVER_EXCHANGE_H
 
 #include "api/api.h"
 #include "lib/base/clock.h"
+#include "server/stream.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -21,6 +23,8 @@ struct exchange_rules {
     struct api *api;
     size_t max_body;
     size_t max_held;
+    size_t max_streams;
+    atomic_size_t streams;  /* open ones, all connections */
     atomic_size_t held;     /* bytes of bodies and replies, all connections */
     atomic_uint_fast64_t n; /* request ids made */
     uint64_t seed;          /* what ids begin from */
@@ -41,6 +45,10 @@ struct exchange {
     struct exchange_rules *rules;
     struct api_request request;
     struct api_response response;
+    struct stream stream; /* the reply's, if it is one */
+    /* Told, on another thread, that a reply that had to wait is ready. */
+    void (*ready)(void *arg);
+    void *ready_arg;
     struct arena memory;
     struct arena_mark mark; /* after what the log needs */
     struct buf body;
@@ -54,7 +62,7 @@ struct exchange {
     usec begun;
 };
 
-/* A zeroed exchange becomes usable; ended by exchange_fini. */
+/* A zeroed exchange with `ready` set becomes usable; ended by exchange_fini. */
 void exchange_init(struct exchange *x, struct exchange_rules *rules);
 void exchange_fini(struct exchange *x);
 
@@ -85,8 +93,10 @@ bool exchange_body(struct exchange *x, const char *bytes, size_t length);
  * are loaded. */
 bool exchange_is_slow(const struct exchange *x);
 
-/* Fills the response, unless it is already. */
-void exchange_run(struct exchange *x);
+/* Fills the response, unless it is already. False: it waits for the disk, and
+ * the exchange is not to be touched until `ready` is called, which may be
+ * before this returns. */
+bool exchange_run(struct exchange *x);
 
 /* Fills the response with a refusal, see api_refuse. */
 void exchange_refuse(struct exchange *x, int status, const char *detail);

@@ -21,6 +21,8 @@
 /* A connection's headers and its reply's share this; more gets 431. It is
  * cleared after every reply, so more would cost time. */
 #define CONNECTION_BYTES ((size_t)16 * 1024)
+/* What a stream's client of HTTP/1.0 is sent at once. */
+#define STREAM_BLOCK_BYTES ((size_t)4096)
 /* Of a reply that is written without the library. */
 #define MAX_HEAD_BYTES ((size_t)1024)
 /* The lanes' clocks come first: they can say why. */
@@ -68,9 +70,35 @@ static enum MHD_Result on_header(void *arg, enum MHD_ValueKind kind,
     return MHD_YES;
 }
 
-/* The bytes live until on_completed. */
-static struct MHD_Response *make_response(const struct api_response *r)
+static ssize_t on_room(void *arg, uint64_t position, char *to, size_t room)
 {
+    struct connection *c = arg;
+    size_t n;
+
+    (void)position;
+    switch (connection_stream(c, to, room, &n)) {
+    case STREAM_SAYS:
+        return (ssize_t)n;
+    case STREAM_QUIET:
+        /* Or the library would ask again at once, for ever. */
+        MHD_suspend_connection(c->mhd);
+        return 0;
+    case STREAM_ENDED:
+        return MHD_CONTENT_READER_END_OF_STREAM;
+    case STREAM_BROKEN:
+        break;
+    }
+    return MHD_CONTENT_READER_END_WITH_ERROR;
+}
+
+/* The bytes live until on_completed. */
+static struct MHD_Response *make_response(struct connection *c)
+{
+    const struct api_response *r = &c->visit->exchange.response;
+
+    if (stream_is_open(&c->visit->exchange.stream))
+        return MHD_create_response_from_callback(
+            MHD_SIZE_UNKNOWN, STREAM_BLOCK_BYTES, on_room, c, NULL);
     const void *bytes = r->fixed != NULL ? r->fixed : r->body.data;
     size_t length = r->fixed != NULL ? r->fixed_length : r->body.length;
 
@@ -83,7 +111,7 @@ static enum MHD_Result reply(struct connection *c)
 {
     const struct exchange *x = &c->visit->exchange;
     const struct api_response *r = &x->response;
-    struct MHD_Response *m = make_response(r);
+    struct MHD_Response *m = make_response(c);
 
     if (m == NULL)
         return MHD_NO;
@@ -93,6 +121,10 @@ static enum MHD_Result reply(struct connection *c)
         MHD_add_response_header(m, "Content-Type", r->content_type);
     for (size_t i = 0; i < r->n_headers; i++)
         MHD_add_response_header(m, r->headers[i].name, r->headers[i].value);
+    if (stream_is_open(&x->stream)) {
+        /* nginx and others hand it on at once */
+        MHD_add_response_header(m, "X-Accel-Buffering", "no");
+    }
     if (c->lane->draining)
         MHD_add_response_header(m, "Connection", "close");
     connection_replies(c);

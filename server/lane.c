@@ -1,5 +1,5 @@
-/* Lane: connections in the order in which they became idle, and a look at
- * their deadlines every second.
+/* Lane: connections in the order in which they became idle, a look at their
+ * deadlines every second, and one at quiet streams a few times a second.
  */
 #include "server/lane.h"
 
@@ -9,6 +9,7 @@
 
 #include <assert.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
 
@@ -24,6 +25,8 @@
 #define CROWDED_CUTS 32
 /* A reply's client is given a second more for each so many bytes. */
 #define SLOWEST_BYTES_PER_SECOND 65536
+/* How often streams that are quiet are asked. */
+#define STREAM_LOOK (SECOND / 5)
 #define KEPT_VISITS 64
 
 /* ---- visits ---- */
@@ -143,6 +146,7 @@ bool connection_begin(struct connection *c, const char *target)
     v->connection = c;
     v->away = false;
     v->back = false;
+    v->quiet = false;
     v->told = false;
     c->visit = v;
     c->deadline = clock_now() + c->lane->rules->request_timeout;
@@ -165,7 +169,7 @@ void connection_end(struct connection *c, bool sent)
     link_newest(c);
 }
 
-/* ---- the way through the executor ---- */
+/* ---- the way through other threads ---- */
 
 /* Back on the lane's thread. */
 static void come_back(struct poller_task *t)
@@ -178,6 +182,14 @@ static void come_back(struct poller_task *t)
     http_resume(v->connection);
 }
 
+/* The reply is ready; on any thread. */
+static void send_back(void *arg)
+{
+    struct visit *v = arg;
+
+    poller_post(v->connection->lane->poller, &v->done);
+}
+
 /* On a thread of the executor. */
 static void run_ticket(struct ticket *t, bool late)
 {
@@ -188,8 +200,8 @@ static void run_ticket(struct ticket *t, bool late)
         exchange_refuse(&v->exchange, 504,
                         "the request waited too long for its turn "
                         "(--deadline): try again later");
-    exchange_run(&v->exchange);
-    poller_post(v->connection->lane->poller, &v->done);
+    if (exchange_run(&v->exchange))
+        send_back(v);
 }
 
 bool connection_work(struct connection *c)
@@ -200,19 +212,81 @@ bool connection_work(struct connection *c)
     c->deadline = 0;
     if (v->back)
         return true;
+    v->done.run = come_back;
+    v->exchange.ready = send_back;
+    v->exchange.ready_arg = v;
+    v->away = true;
     if (exchange_is_slow(&v->exchange)) {
         v->ticket.run = run_ticket;
         v->ticket.deadline = clock_now() + rules->deadline;
-        v->done.run = come_back;
-        v->away = true;
         if (executor_submit(rules->executor, &v->ticket))
             return false;
-        v->away = false;
         exchange_refuse(&v->exchange, 503,
                         "too many slow requests wait already (--queue)");
     }
-    exchange_run(&v->exchange);
+    if (!exchange_run(&v->exchange))
+        return false;
+    v->away = false;
     return true;
+}
+
+/* ---- streams ---- */
+
+enum stream_state connection_stream(struct connection *c, char *to, size_t room,
+                                    size_t *n)
+{
+    struct lane *lane = c->lane;
+    struct stream *s = &c->visit->exchange.stream;
+    usec patience = lane->draining ? DRAIN_RECEIVE : lane->rules->timeout;
+
+    if (lane->draining)
+        stream_finish(s);
+    enum stream_state state = stream_look(s);
+    *n = state == STREAM_SAYS ? stream_take(s, to, room) : 0;
+    if (state == STREAM_QUIET) {
+        c->visit->quiet = true;
+        c->deadline = 0;
+        lane->n_quiet++;
+    } else {
+        c->deadline = clock_now() + patience;
+    }
+    return state;
+}
+
+static bool is_quiet(const struct connection *c)
+{
+    return c->visit != NULL && c->visit->quiet;
+}
+
+/* To be called again by the library; connection_stream says what is next. */
+static void wake(struct connection *c)
+{
+    c->visit->quiet = false;
+    c->lane->n_quiet--;
+    http_resume(c);
+}
+
+/* A suspended connection does not see its client go. One that only says that
+ * it will send no more looks the same; event sources do not. */
+static bool client_is_gone(const struct connection *c)
+{
+    struct pollfd fd = {.fd = c->fd, .events = POLLRDHUP};
+
+    return poll(&fd, 1, 0) > 0;
+}
+
+static void look_at_streams(struct lane *lane, usec now)
+{
+    for (struct connection *c = lane->oldest; c != NULL; c = c->newer) {
+        if (!is_quiet(c))
+            continue;
+        struct stream *s = &c->visit->exchange.stream;
+        if (client_is_gone(c))
+            stream_break(s);
+        if (stream_look(s) != STREAM_QUIET)
+            wake(c);
+    }
+    lane->next_look = now + STREAM_LOOK;
 }
 
 /* ---- the clock ---- */
@@ -222,6 +296,10 @@ static void cut(struct connection *c)
 {
     shutdown(c->fd, SHUT_RDWR);
     c->deadline = 0;
+    if (is_quiet(c)) {
+        stream_break(&c->visit->exchange.stream);
+        wake(c);
+    }
 }
 
 /* A whole head, but not the body: it can be told why. */
@@ -271,16 +349,25 @@ static void sweep(struct lane *lane, usec now)
     lane->next_sweep = now + (lane->draining ? DRAIN_SWEEP : SWEEP);
 }
 
+/* What comes first; -1 is never. */
+static int sooner(int a, int b)
+{
+    return a < 0 || (b >= 0 && b < a) ? b : a;
+}
+
 static int wait_ms(void *arg)
 {
     struct lane *lane = arg;
-    int ms = http_wait_ms(lane);
     int own = lane->lingering.n > 0 ? LINGER_WAIT_MS
               : lane->n == 0        ? -1
               : lane->draining      ? (int)(DRAIN_SWEEP / 1000)
                                     : (int)(SWEEP / 1000);
 
-    return ms < 0 || (own >= 0 && own < ms) ? own : ms;
+    if (lane->n_quiet > 0) {
+        usec left = lane->next_look - clock_now();
+        own = sooner(own, left > 0 ? (int)(left / 1000) + 1 : 0);
+    }
+    return sooner(http_wait_ms(lane), own);
 }
 
 static void run(void *arg)
@@ -293,6 +380,8 @@ static void run(void *arg)
     usec now = clock_now();
     if (now >= lane->next_sweep)
         sweep(lane, now);
+    if (lane->n_quiet > 0 && now >= lane->next_look)
+        look_at_streams(lane, now);
 }
 
 /* ---- start and stop ---- */
@@ -308,9 +397,12 @@ static void drain_now(struct poller_task *t)
     lane->drain_start = now;
     lane->next_sweep = 0;
     for (struct connection *c = lane->oldest; c != NULL; c = c->newer) {
-        /* One that is with the executor has no deadline. */
-        if (c->deadline > latest && c->visit != NULL &&
-            !c->visit->exchange.answered)
+        if (is_quiet(c))
+            wake(c);
+        /* One that is with another thread has no deadline. */
+        else if (c->deadline > latest && c->visit != NULL &&
+                 (!c->visit->exchange.answered ||
+                  stream_is_open(&c->visit->exchange.stream)))
             c->deadline = latest;
     }
 }
@@ -322,7 +414,8 @@ static void cut_now(struct poller_task *t)
     for (struct connection *c = lane->oldest; c != NULL; c = c->newer) {
         if (c->visit != NULL && c->visit->away)
             continue;
-        if (c->visit != NULL && c->visit->exchange.answered)
+        if (c->visit != NULL && c->visit->exchange.answered &&
+            !stream_is_open(&c->visit->exchange.stream))
             atomic_fetch_add(&lane->rules->lost, 1);
         cut(c);
     }

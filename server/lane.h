@@ -1,9 +1,10 @@
 /* Lane: one poller thread with its connections and their requests.
  *
  * All of a connection happens on its lane's thread. What comes from others, a
- * new connection or an answer of the executor, is posted as a task. The lane
- * keeps the clock: requests that drip in, replies that nobody takes and idle
- * connections that stand in others' way are cut.
+ * new connection, an answer of the executor or of the store, is posted as a
+ * task. The lane keeps the clock: requests that drip in, replies that nobody
+ * takes and idle connections that stand in others' way are cut; streams with
+ * nothing to say are suspended, and asked again a few times a second.
  */
 #ifndef SPARSED_SERVER_LANE_H
 #define SPARSED_SERVER_LANE_H
@@ -36,15 +37,16 @@ struct lane_rules {
     void *gone_arg;
 };
 
-/* A request's exchange and its way through the executor. */
+/* A request's exchange and its way through other threads. */
 struct visit {
     struct exchange exchange;
     struct ticket ticket;
     struct poller_task done;
     struct connection *connection;
     struct visit *next; /* unused ones of a lane */
-    bool away;          /* with the executor: the connection is suspended */
+    bool away;          /* with another thread: the connection is suspended */
     bool back;          /* from there: the reply is ready */
+    bool quiet;         /* a stream with nothing to say: likewise suspended */
     bool told;          /* the reply was written beside the library */
 };
 
@@ -66,10 +68,12 @@ struct lane {
     struct connection *newest, *oldest;
     size_t n;       /* connections */
     size_t n_begun; /* ever */
+    size_t n_quiet; /* of the n */
     struct visit *unused;
     size_t n_unused;
     struct linger_list lingering;
     usec next_sweep;
+    usec next_look; /* at quiet streams */
     bool draining;
     usec drain_start;
     struct poller_task drain, cut;
@@ -81,13 +85,13 @@ enum err_code lane_start(struct lane *lane, struct lane_rules *rules,
                          struct err *e) ERR_CHECKED;
 
 /* From any thread: every connection closes after its reply, or when it has
- * been idle a moment; or, the harder way, at once, but for those that the
- * executor works for. Each to be called once. */
+ * been idle a moment, and streams end; or, the harder way, at once, but for
+ * those that another thread works for. Each to be called once. */
 void lane_drain(struct lane *lane);
 void lane_cut(struct lane *lane);
 
-/* Ends the thread and closes what is left; nothing may be with the executor.
- * A zeroed lane is fine. */
+/* Ends the thread and closes what is left; nothing may be with another
+ * thread. A zeroed lane is fine. */
 void lane_stop(struct lane *lane);
 
 /* ---- on the lane's thread ---- */
@@ -106,8 +110,13 @@ void connection_replies(struct connection *c);
 /* The reply has left, or never will. */
 void connection_end(struct connection *c, bool sent);
 
-/* The request is complete. True: its reply is ready now; false: it has gone to
- * the executor, and http_resume follows. */
+/* The request is complete. True: its reply is ready now; false: another thread
+ * brings it, and http_resume follows. */
 bool connection_work(struct connection *c);
+
+/* The socket takes more of a stream: up to `room` bytes, of which there are
+ * *n. STREAM_QUIET: none now, http_resume follows. */
+enum stream_state connection_stream(struct connection *c, char *to, size_t room,
+                                    size_t *n);
 
 #endif

@@ -90,6 +90,7 @@ struct lanes *lanes_new(const struct lanes_settings *s, struct err *e)
     l->rules.exchange.api = s->api;
     l->rules.exchange.max_body = s->max_body;
     l->rules.exchange.max_held = s->max_held;
+    l->rules.exchange.max_streams = (s->max_connections + 3) / 4;
     if (getrandom(&l->rules.exchange.seed, sizeof l->rules.exchange.seed,
                   GRND_NONBLOCK) < 0)
         l->rules.exchange.seed = (uint64_t)clock_wall();

@@ -39,14 +39,14 @@ void lanes_drain(struct lanes *l);
 /* Open connections; 0 after lanes_drain: everybody has been answered. */
 size_t lanes_connections(struct lanes *l);
 
-/* Cuts all connections but those that the executor works for. */
+/* Cuts all connections but those that another thread works for. */
 void lanes_cut(struct lanes *l);
 
 /* Whole requests whose replies were cut. */
 size_t lanes_lost(struct lanes *l);
 
-/* After the listener has stopped and the executor is gone: closes what is open.
- * NULL is fine. */
+/* After the listener has stopped and the executor is gone, and while no reply
+ * waits for the store: closes what is open. NULL is fine. */
 void lanes_free(struct lanes *l);
 
 #endif

@@ -33,6 +33,22 @@ struct dataset *load_data(const struct model *m, const char *path, int split,
     return d;
 }
 
+struct dataset *load_recipe_data(const struct recipe *r, const char *path,
+                                 enum dataset_split split, struct err *e)
+{
+    struct dataset_want want = {.split = split, .rank = r->input_rank};
+    memcpy(want.shape, r->input_shape, sizeof r->input_shape);
+    if (split == DATASET_TRAIN)
+        want.patches = (struct dataset_patches){r->patches, r->seed};
+    struct dataset *d = dataset_load(path, &want, e);
+    if (d && r->n_classes && classes_match(d, r->classes, r->n_classes, e)) {
+        err_wrap(e, "%s", path);
+        dataset_free(d);
+        return NULL;
+    }
+    return d;
+}
+
 enum err_code load_layer(const struct model *m, size_t *layer, struct err *e)
 {
     if (*layer == SIZE_MAX)

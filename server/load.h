@@ -49,6 +49,12 @@ struct model *load_model(const char *argument, char *out, size_t size,
 struct dataset *load_data(const struct model *m, const char *path, int split,
                           struct err *e);
 
+/* Rows in the shape of the recipe's model, labels in the classes that it names;
+ * of the training split cut as the recipe says, of the test split those that
+ * `eval` measures, whatever the recipe. NULL as load_data. */
+struct dataset *load_recipe_data(const struct recipe *r, const char *path,
+                                 enum dataset_split split, struct err *e);
+
 /* ERR_INVALID unless the model has that layer; SIZE_MAX becomes the top one. */
 enum err_code load_layer(const struct model *m, size_t *layer, struct err *e)
     ERR_CHECKED;

@@ -8,6 +8,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import numpy as np
 
@@ -25,10 +26,12 @@ class Daemon:
 
     def __init__(self, model):
         self.folder = tempfile.TemporaryDirectory()
-        model.copy_as_repository(self.folder.name)
+        models = Path(self.folder.name) / "models"
+        model.copy_as_repository(models)
         self.process = subprocess.Popen(
             [binary(), "serve", "--listen", "127.0.0.1:0",
-             "--models", self.folder.name], stdout=subprocess.PIPE,
+             "--models", str(models), "--data-dir", self.folder.name],
+            stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL, text=True)
         words = self.process.stdout.readline().split()
         self.url = words[-1] if words else ""

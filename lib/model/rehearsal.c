@@ -40,6 +40,14 @@ enum err_code rehearsal_copy(struct rehearsal *to, const struct rehearsal *from,
     return ERR_OK;
 }
 
+size_t rehearsal_held_out(const struct rehearsal *r)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < r->n; i++)
+        n += r->held_out[i];
+    return n;
+}
+
 void rehearsal_fini(struct rehearsal *r)
 {
     mem_free(r->inputs);

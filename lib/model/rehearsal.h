@@ -28,6 +28,7 @@ enum err_code rehearsal_init(struct rehearsal *r, size_t n, size_t size,
                              struct err *e) ERR_CHECKED;
 enum err_code rehearsal_copy(struct rehearsal *to, const struct rehearsal *from,
                              struct err *e) ERR_CHECKED;
-void rehearsal_fini(struct rehearsal *r); /* accepts a zeroed one */
+size_t rehearsal_held_out(const struct rehearsal *r); /* how many rows */
+void rehearsal_fini(struct rehearsal *r);             /* accepts a zeroed one */
 
 #endif

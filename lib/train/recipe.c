@@ -13,7 +13,6 @@
 
 #define MAX_BATCH 65536
 #define MAX_SAMPLES 100000
-#define MAX_SEED ((size_t)1 << 53)
 
 static enum err_code read_classes(struct recipe *r, const struct json *j,
                                   struct err *e)
@@ -104,6 +103,27 @@ static enum err_code read_prune(struct recipe *r, const struct json *j,
     return ERR_OK;
 }
 
+static enum err_code read_rehearsal(struct recipe *r, const struct json *j,
+                                    struct err *e)
+{
+    static const char *const known[] = {"rows", NULL};
+    const struct json *rehearsal;
+    r->rehearsal_rows = RECIPE_STANDARD_REHEARSAL;
+    r->rehearsal_bytes = RECIPE_STANDARD_REHEARSAL_BYTES;
+    if (recipe_get_object(j, "", "rehearsal", &rehearsal, e))
+        return e->code;
+    if (!rehearsal)
+        return ERR_OK;
+    if (json_only(rehearsal, "rehearsal", known, e) ||
+        json_get_size(rehearsal, "rehearsal", "rows", 0, REHEARSAL_MAX_ROWS,
+                      &r->rehearsal_rows, e))
+        return e->code;
+    if (!json_get(rehearsal, "rows"))
+        return err_set(e, ERR_INVALID, "rehearsal.rows: missing");
+    recipe_keep_rows(r, r->rehearsal_rows);
+    return ERR_OK;
+}
+
 /* The composition is made once here, so that a recipe that cannot work is
  * refused before any data is read. How many classes there are may be known
  * only by the data. */
@@ -187,9 +207,10 @@ static enum err_code check_model(struct recipe *r, struct err *e)
 static enum err_code read_recipe(struct recipe *r, struct err *e)
 {
     static const char *const known[] = {
-        "data",    "seed",    "validation", "labelled",      "batch",
-        "classes", "patches", "model",      "rates",         "bounds",
-        "start",   "prune",   "phases",     "drop_decoders", "tuning", NULL};
+        "data",   "seed",          "validation", "labelled", "batch",
+        "classes", "patches",      "model",      "rates",    "bounds",
+        "start",  "prune",         "phases",     "drop_decoders",
+        "rehearsal", "tuning",     NULL};
     const struct json *j = r->json, *patches, *rates, *bounds;
     size_t seed = 1;
     r->batch = 128;
@@ -197,7 +218,7 @@ static enum err_code read_recipe(struct recipe *r, struct err *e)
         return err_set(e, ERR_INVALID, "recipe: must be an object");
     if (json_only(j, "", known, e) ||
         json_get_text(j, "", "data", &r->data, e) ||
-        json_get_size(j, "", "seed", 0, MAX_SEED, &seed, e) ||
+        json_get_size(j, "", "seed", 0, RECIPE_MAX_SEED, &seed, e) ||
         json_get_size(j, "", "validation", 0, (size_t)1 << 32,
                       &r->validation_rows, e) ||
         json_get_bool(j, "", "tuning", &r->tuning, e) ||
@@ -212,7 +233,7 @@ static enum err_code read_recipe(struct recipe *r, struct err *e)
         recipe_get_object(j, "", "bounds", &bounds, e) ||
         read_policies(r->rates, &r->n_rates, rates, "rates", 0, e) ||
         read_policies(r->bounds, &r->n_bounds, bounds, "bounds", 1e-9, e) ||
-        read_start(r, j, e) || read_prune(r, j, e))
+        read_start(r, j, e) || read_prune(r, j, e) || read_rehearsal(r, j, e))
         return e->code;
     r->seed = seed;
     if (!r->model)
@@ -249,6 +270,12 @@ struct recipe *recipe_load(const char *path, struct err *e)
     return r;
 }
 
+void recipe_keep_rows(struct recipe *r, size_t rows)
+{
+    r->rehearsal_rows = rows;
+    r->rehearsal_bytes = RECIPE_MAX_REHEARSAL_BYTES;
+}
+
 void recipe_free(struct recipe *r)
 {
     if (!r)
@@ -260,11 +287,19 @@ void recipe_free(struct recipe *r)
 
 /* ---- on a parameter table ---- */
 
-bool recipe_ending_suits(const char *ending, const char *name)
+static bool ends(const char *name, const char *ending)
 {
     size_t a = strlen(name), b = strlen(ending);
     return b > 0 && a >= b && strcmp(name + a - b, ending) == 0 &&
            (a == b || name[a - b - 1] == '.');
+}
+
+bool recipe_policy_suits(const char *ending, const struct params *params)
+{
+    for (size_t i = 0; i < params->n; i++)
+        if (ends(params->list[i].name, ending))
+            return true;
+    return false;
 }
 
 static enum err_code set_rate(const struct recipe_policy *policy,
@@ -272,7 +307,7 @@ static enum err_code set_rate(const struct recipe_policy *policy,
 {
     size_t found = 0;
     for (size_t i = 0; i < params->n; i++)
-        if (recipe_ending_suits(policy->ending, params->list[i].name)) {
+        if (ends(params->list[i].name, policy->ending)) {
             params->list[i].rate = policy->value;
             found++;
         }
@@ -287,7 +322,7 @@ static enum err_code set_bound(const struct recipe_policy *policy,
 {
     size_t found = 0;
     for (size_t i = 0; i < params->n; i++) {
-        if (!recipe_ending_suits(policy->ending, params->list[i].name))
+        if (!ends(params->list[i].name, policy->ending))
             continue;
         if (!params->list[i].project)
             return err_set(e, ERR_INVALID, "bounds.%s: %s has no bound",

@@ -10,6 +10,8 @@
  *    "tuning": true,                   it goes on from a model
  *    "prune": {"below": 0.0005},       at the end: units on in less than this
  *                                      share of the training rows go
+ *    "rehearsal": {"rows": 1000},      rows of the data that the model's file
+ *                                      keeps for later training (keep.h)
  *    "drop_decoders": true,            at the end: of all layers, or [indices]
  *    "phases": [{"name": "unsupervised", "epochs": 30,
  *                "rows": "all",           or those with a label: "labelled";
@@ -47,9 +49,16 @@
 #include <stdint.h>
 
 #define RECIPE_MAX_BYTES ((size_t)1 << 20)
+#define RECIPE_MAX_SEED ((size_t)1 << 53)
 #define RECIPE_MAX_PHASES 16
 #define RECIPE_MAX_POLICIES 32
 #define RECIPE_MAX_NAMES 16
+
+/* Rows to rehearse and their bytes: where the recipe does not say, and at most.
+ */
+#define RECIPE_STANDARD_REHEARSAL 1000
+#define RECIPE_STANDARD_REHEARSAL_BYTES ((size_t)512 << 10)
+#define RECIPE_MAX_REHEARSAL_BYTES ((size_t)1 << 20)
 
 /* What an epoch goes over: the training rows, those with a label, or as many of
  * each label, where rows without one count as one label more. */
@@ -104,7 +113,9 @@ struct recipe {
     size_t n_bounds;
     size_t start_samples;
     bool tuning; /* goes on from a model: nothing has starting values */
-    double prune_below; /* share of the training rows; 0: no pruning */
+    size_t rehearsal_rows;  /* at most so many are kept; 0: none */
+    size_t rehearsal_bytes; /* and at most in so many bytes */
+    double prune_below;     /* share of the training rows; 0: no pruning */
     bool drop_decoders[MODEL_MAX_LAYERS];
     struct recipe_phase phases[RECIPE_MAX_PHASES];
     size_t n_phases;
@@ -115,14 +126,17 @@ struct recipe *recipe_load(const char *path, struct err *e);
 struct recipe *recipe_parse(const char *text, size_t length, struct err *e);
 void recipe_free(struct recipe *r);
 
-/* Whether a policy's ending suits the name of a parameter. */
-bool recipe_ending_suits(const char *ending, const char *name);
+/* As if the recipe said "rehearsal": {"rows": rows}. */
+void recipe_keep_rows(struct recipe *r, size_t rows);
 
 /* Sets the rates and bounds of the table's rows; of several that suit a row
  * the last wins. ERR_INVALID for one that suits no row, or bounds a row that
  * has no bound. */
 enum err_code recipe_set_policies(const struct recipe *r, struct params *params,
                                   struct err *e) ERR_CHECKED;
+
+/* Whether the name of some row ends so. */
+bool recipe_policy_suits(const char *ending, const struct params *params);
 
 /* trained[i] (params->n): whether the phase changes row i: those whose names
  * begin so, of what it runs. */

@@ -16,10 +16,7 @@ static int32_t label_of(const struct dataset *d, uint32_t row)
                                                       : DATASET_NO_LABEL;
 }
 
-/* How many rows of each class, left (classes), may show their label when `n` of
- * all of them do: class after class gives one more until none has any. */
-static void share_out(size_t *left, const size_t *there, size_t classes,
-                      size_t n)
+void rows_share_out(size_t *left, const size_t *there, size_t classes, size_t n)
 {
     memset(left, 0, classes * sizeof *left);
     while (n > 0)
@@ -49,7 +46,7 @@ static enum err_code hide_labels(struct rows *r, const struct dataset *d,
             "the recipe wants %zu labelled rows, of the %zu to train "
             "on %zu have a label",
             n, r->n_training, labelled);
-    share_out(left, there, d->n_classes, n);
+    rows_share_out(left, there, d->n_classes, n);
     memcpy(r->labels, d->labels, d->n * sizeof *r->labels);
     for (size_t i = 0; i < r->n_training; i++) {
         int32_t label = label_of(d, r->training[i]);

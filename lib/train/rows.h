@@ -41,6 +41,11 @@ enum err_code rows_init(struct rows *r, const struct recipe *recipe,
 /* Accepts zeroed rows. */
 void rows_fini(struct rows *r);
 
+/* Shares n out: left (classes) of there (classes), whose sum is n at least.
+ * Class after class gives one more until n are given, so rare ones give all. */
+void rows_share_out(size_t *left, const size_t *there, size_t classes,
+                    size_t n);
+
 /* How many rows an epoch of the phase goes over. */
 size_t rows_count(const struct rows *r, size_t phase);
 

@@ -44,9 +44,9 @@ static enum err_code check_labels(const struct model *m, const struct recipe *r,
     return ERR_OK;
 }
 
-static enum err_code check_data(const struct model *m, const struct recipe *r,
-                                const struct dataset *d,
-                                const struct rows *rows, struct err *e)
+enum err_code setup_check(const struct model *m, const struct recipe *r,
+                          const struct dataset *d, const struct rows *rows,
+                          struct err *e)
 {
     if (d->row_size != model_inputs(m))
         return err_set(e, ERR_SHAPE,
@@ -76,7 +76,8 @@ struct model *setup_model(const struct recipe *r, const struct dataset *d,
         err_wrap(e, "model");
         return NULL;
     }
-    if (check_data(m, r, d, rows, e) || recipe_set_policies(r, &m->params, e) ||
+    if (setup_check(m, r, d, rows, e) ||
+        recipe_set_policies(r, &m->params, e) ||
         params_allocate(&m->params, e)) {
         model_free(m);
         return NULL;

@@ -12,6 +12,11 @@
 struct model *setup_model(const struct recipe *r, const struct dataset *d,
                           const struct rows *rows, struct err *e);
 
+/* Whether the data suit model and recipe: ERR_SHAPE with the reason. */
+enum err_code setup_check(const struct model *m, const struct recipe *r,
+                          const struct dataset *d, const struct rows *rows,
+                          struct err *e) ERR_CHECKED;
+
 /* Starting values for the layers that the phase is the first to run, which may
  * lean on what the layers below make of some training rows. */
 enum err_code setup_start(struct model *m, const struct recipe *r,

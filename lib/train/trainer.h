@@ -74,8 +74,8 @@ struct train_options {
  * for a checkpoint of another run, ERR_INTERNAL with phase, epoch and figures
  * for a run that diverges (loss or parameters not finite). The last checkpoint
  * stays. The model carries metrics {"validation": ...}, if there are validation
- * rows, and "pruned" (pruning_run), if the recipe asks for it, and lineage, and
- * is the caller's. */
+ * rows, and "pruned" (pruning_run), if the recipe asks for it, and lineage,
+ * what later training needs (keep.h), and is the caller's. */
 struct model *train_run(const struct recipe *recipe, const struct dataset *data,
                         const struct train_options *options, struct err *e);
 

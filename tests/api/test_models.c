@@ -87,6 +87,7 @@ START_TEST(one_model_is_described_in_full)
     ck_assert_str_eq(client_text(&c, "config.layers[0].encoder.kind"),
                      "recurrent");
     ck_assert_ptr_nonnull(strstr(c.response.body.data, "\"metrics\":null"));
+    ck_assert(client_number(&c, "rehearsal") == 0);
     ck_assert_int_eq(client_get(&c, "/v1/models/bare"), 200);
     ck_assert_ptr_nonnull(strstr(c.response.body.data, "\"classes\":null"));
 }

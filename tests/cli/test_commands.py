@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""The real binary's other commands: encode, inspect, render, health, and what
-`serve` can be told, on a model trained here on a small part of MNIST.
+"""The real binary's other commands: encode, inspect, remember, render, health,
+and what `serve` can be told, on a model trained here on a small part of MNIST.
 
     SPARSED=build/sparsed build/venv/bin/python tests/cli/test_commands.py
 
-Standard library and NumPy.
+Standard library, NumPy and the public package of safetensors.
 """
 import json
 import os
@@ -17,6 +17,8 @@ import urllib.request
 from pathlib import Path
 
 import numpy as np
+from safetensors import safe_open
+from safetensors.numpy import load_file, save_file
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SPARSED = str(Path(os.environ.get("SPARSED", ROOT / "build/sparsed")).resolve())
@@ -229,6 +231,75 @@ class CommandsTest(unittest.TestCase):
         bad.write_bytes(self.file.read_bytes()[:1000])
         self.failed("bad.safetensors", "inspect", bad)
 
+    def test_inspect_says_what_is_kept_for_later_training(self):
+        told = json.loads(self.done("inspect", self.file, "--json"))
+        # One in five of 200 rows, of which 40 are for validation.
+        self.assertEqual(told["rehearsal"], {"rows": 200, "held_out": 40})
+        self.assertEqual(told["training"]["batch"], 20)
+        self.assertEqual(told["training"]["phase"]["name"], "joint")
+        text = self.done("inspect", self.file)
+        self.assertIn("200 rows, 40 of them held out", text)
+        self.assertIn("phase.optimiser.rate", text)
+
+    # ---- remember ----
+
+    def test_remember_adds_what_train_keeps(self):
+        """To a file that has lost it: the same bytes as train wrote."""
+        old, out = self.folder / "old.safetensors", self.folder / "new"
+        with safe_open(self.file, "np") as file:
+            meta = file.metadata()
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+        del meta["training"]
+        save_file({name: tensor for name, tensor in tensors.items()
+                   if not name.startswith("rehearsal.")}, old, meta)
+        told = json.loads(self.done("inspect", old, "--json"))
+        self.assertEqual(told["rehearsal"]["rows"], 0)
+        self.assertIsNone(told["training"])
+        recipe = self.folder / "recipe.json"
+        said = self.done("remember", old, recipe, "--data", MINI, "--out", out)
+        self.assertIn("200 rows, 40 of them held out", said)
+        self.assertEqual(out.read_bytes(), self.file.read_bytes())
+        self.done("remember", old, recipe, "--data", MINI, "--out", out,
+                  "--rows", 50)
+        few = load_file(out)
+        self.assertEqual(few["rehearsal.inputs"].shape, (50, SIDE, SIDE))
+        self.assertEqual(few["rehearsal.held_out"].sum(), 10)
+        for name in few:
+            if not name.startswith("rehearsal."):
+                self.assertEqual(few[name].tobytes(), tensors[name].tobytes())
+        self.done("remember", out, recipe, "--data", MINI, "--out", out)
+        self.assertEqual(out.read_bytes(), self.file.read_bytes())
+
+    def test_kept_rows_are_those_of_the_data(self):
+        kept = load_file(self.file)
+        images = read_idx(MINI / "train-images-idx3-ubyte")
+        labels = read_idx(MINI / "train-labels-idx1-ubyte")
+        self.assertEqual(
+            {(x.tobytes(), y) for x, y in zip(kept["rehearsal.inputs"],
+                                              kept["rehearsal.labels"])},
+            {(x.tobytes(), y) for x, y in zip(images, labels)})
+        self.assertEqual(kept["rehearsal.labels"].dtype, np.int32)
+        self.assertEqual(kept["rehearsal.held_out"].dtype, np.uint8)
+
+    def test_remember_refuses(self):
+        recipe, out = self.folder / "recipe.json", self.folder / "no"
+        data, to = ["--data", MINI], ["--out", out]
+        other = self.folder / "other.json"
+        other.write_text(recipe.read_text() + "\n")
+        self.refused("MODEL is missing", "remember")
+        self.refused("RECIPE is missing", "remember", self.file)
+        self.refused("--data is missing", "remember", self.file, recipe, *to)
+        self.refused("--out is missing", "remember", self.file, recipe, *data)
+        self.refused("--rows", "remember", self.file, recipe, *data, *to,
+                     "--rows", "1048577")
+        self.failed("another recipe", "remember", self.file, other, *data, *to)
+        x = np.zeros((200, SIDE, SIDE), np.uint8)
+        np.savez(self.folder / "zeros.npz", x=x, y=np.arange(200) % 10)
+        self.failed("other data", "remember", self.file, recipe, "--data",
+                    self.folder / "zeros.npz", *to)
+        self.failed("recipe.json", "remember", recipe, recipe, *data, *to)
+        self.assertFalse(out.exists())
+
     # ---- render ----
 
     def test_render_draws_every_atom(self):
@@ -349,7 +420,7 @@ class CommandsTest(unittest.TestCase):
         self.assertRegex(self.done("--version"), r"^sparsed \d+\.\d+\.\d+\n$")
         text = self.done("--help")
         for command in ("serve", "train", "eval", "encode", "inspect",
-                        "render", "health"):
+                        "render", "remember", "health"):
             self.assertIn("\n  %s " % command, text)
             self.assertIn("usage: sparsed %s" % command,
                           self.done(command, "--help"))

@@ -162,6 +162,52 @@ def structure_damages(groups, tree, lateral):
         yield name, join(header, bytes(bad)), words
 
 
+def keeping(header, buffer, training="{}", without=None, **changes):
+    """A good file that keeps two rows to rehearse, with changes: shapes and
+    bytes by the tensors' names."""
+    tensors = {"inputs": ("U8", [2, 4], bytes(range(8))),
+               "labels": ("I32", [2], struct.pack("<2i", 0, -1)),
+               "held_out": ("U8", [2], b"\0\1")}
+    header = with_meta(header, training=training)
+    for name, (dtype, shape, data) in {**tensors, **changes}.items():
+        if name == without:
+            continue
+        header["rehearsal." + name] = {
+            "dtype": dtype, "shape": shape,
+            "data_offsets": [len(buffer), len(buffer) + len(data)]}
+        buffer += data
+    return join(header, buffer)
+
+
+def kept_damages(header, buffer):
+    """(name, bytes, words of the reason) of what is kept for later training"""
+    for name, words, changes in (
+            ("training-a-list", "training", {"training": "[]"}),
+            ("training-not-json", "training", {"training": "{"}),
+            ("no-labels", "rehearsal.labels is missing",
+             {"without": "labels"}),
+            ("no-flags", "rehearsal.held_out is missing",
+             {"without": "held_out"}),
+            ("no-inputs", "rehearsal.inputs is missing",
+             {"without": "inputs"}),
+            ("three-numbers-a-row", "rehearsal.inputs has not",
+             {"inputs": ("U8", [2, 3], bytes(6))}),
+            ("more-rows", "rehearsal.",
+             {"inputs": ("U8", [3, 4], bytes(12))}),
+            ("float-rows", "rehearsal.inputs has not",
+             {"inputs": ("F32", [2, 4], bytes(32))}),
+            ("label-of-no-class", "rehearsal.labels[1]: 9 is none",
+             {"labels": ("I32", [2], struct.pack("<2i", 0, 9))}),
+            ("label-too-low", "rehearsal.labels[0]: -2 is none",
+             {"labels": ("I32", [2], struct.pack("<2i", -2, 0))}),
+            ("flag-of-two", "rehearsal.held_out[1]: 2",
+             {"held_out": ("U8", [2], b"\0\2")}),
+            ("no-rows", "0 rows", {"inputs": ("U8", [0, 4], b""),
+                                   "labels": ("I32", [0], b""),
+                                   "held_out": ("U8", [0], b"")})):
+        yield name, keeping(header, buffer, **changes), words
+
+
 def put(folder, name, data):
     path = models.path_of(folder, name, 1)
     path.parent.mkdir(parents=True)
@@ -214,6 +260,27 @@ def test_impossible_structures(t):
     for name, words in wanted.items():
         why = [r for r in state["reasons"] if "/%s/" % name in r]
         assert len(why) == 1 and words in why[0], (name, words, why)
+
+
+def test_what_is_kept_for_later(t):
+    """Rows to rehearse are counted; those that cannot be are told as such"""
+    folder, wanted = t.folder(), {}
+    models.write(folder, "good", CONFIG)
+    header, buffer = parts(models.path_of(folder, "good", 1))
+    put(folder, "keeps", keeping(header, buffer))
+    for name, data, words in kept_damages(header, buffer):
+        put(folder, name, data)
+        wanted[name] = words
+    own = t.start(folder)
+    state = own.wait_ready(503).json()
+    assert state["models"] == 2, state
+    assert len(state["reasons"]) == len(wanted), state["reasons"]
+    for name, words in wanted.items():
+        why = [r for r in state["reasons"] if "/%s/" % name in r]
+        assert len(why) == 1 and words in why[0], (name, words, why)
+    for name, rows in (("good", 0), ("keeps", 2)):
+        shown = t.call("GET", "/v1/models/" + name, server=own).json()
+        assert shown["rehearsal"] == rows and "training" not in shown, shown
 
 
 def test_damage_to_any_byte(t):

@@ -148,7 +148,8 @@ def test_loading(t):
         address = free.getsockname()
     with subprocess.Popen(
             [BINARY, "serve", "--listen", "127.0.0.1:%d" % address[1],
-             "--models", str(folder)], stdout=subprocess.PIPE,
+             "--models", str(folder), "--data-dir", str(t.folder())],
+            stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL) as process:
         reply = wait_listening(address)
         contract.check("GET", "/readyz", reply)

@@ -23,6 +23,7 @@ static const char good[] =
     "\"bounds\":{\"decoder.weight\":2},"
     "\"start\":{\"samples\":7},"
     "\"prune\":{\"below\":0.25},"
+    "\"rehearsal\":{\"rows\":60},"
     "\"phases\":["
     "{\"name\":\"first\",\"epochs\":3,\"weights\":{\"structure\":1},"
     "\"optimiser\":{\"kind\":\"sgd\",\"rate\":0.1,\"momentum\":0.9},"
@@ -55,6 +56,7 @@ START_TEST(every_member_is_read)
     ck_assert(r->classifies);
     ck_assert_uint_eq(r->start_samples, 7);
     near(r->prune_below, 0.25, 0);
+    ck_assert_uint_eq(r->rehearsal_rows, 60);
     ck_assert_uint_eq(r->n_phases, 2);
     const struct recipe_phase *p = &r->phases[0];
     ck_assert_str_eq(p->name, "first");
@@ -194,6 +196,12 @@ static const struct {
     {"\"below\":0.25", "\"under\":0.25", "prune.under"},
     {"\"below\":0.25", "", "prune.below: missing"},
     {"{\"below\":0.25}", "0.25", "prune: must be an object"},
+    {"\"rows\":60", "\"rows\":-1", "rehearsal.rows"},
+    {"\"rows\":60", "\"rows\":1.5", "rehearsal.rows"},
+    {"\"rows\":60", "\"rows\":1048577", "rehearsal.rows"},
+    {"\"rows\":60", "\"row\":60", "rehearsal.row"},
+    {"\"rows\":60", "", "rehearsal.rows: missing"},
+    {"{\"rows\":60}", "60", "rehearsal: must be an object"},
     {"{\"kind\":\"l1\",\"lambda\":0.1}",
      "{\"kind\":\"lateral\",\"strength\":1,\"pattern\":\"grid\",\"height\":2,"
      "\"width\":4,\"near\":0,\"far\":1}",
