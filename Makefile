@@ -81,9 +81,9 @@ endif
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.PHONY: all run test unit test-cli test-http test-image asan tsan ubsan data train \
-        lint format bench bench-stacks figures figures-compare install image \
-        clean help deps deps-test FORCE
+.PHONY: all run test unit test-cli test-http test-crash test-image asan tsan \
+        ubsan data train lint format bench bench-stacks bench-learning learns \
+        figures figures-compare install image clean help deps deps-test FORCE
 
 all: $(BIN) ## build build/sparsed, after installing what is missing
 
@@ -189,7 +189,7 @@ TEST_ENV_ubsan := CK_TIMEOUT_MULTIPLIER=10 \
                   UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 
 # File 12 measures the shipped models on whole data sets.
-HTTP_tsan := 01-11 13-14
+HTTP_tsan := 01-11 13-14 20-25
 
 unit: $(O)/tests
 	$(strip $(if $(T),CK_RUN_SUITE=$(T)) $(TEST_ENV_$(MODE)) $(O)/tests)
@@ -212,6 +212,10 @@ test-http: $(BIN) build/venv/ready ## the real binary over TCP; ARGS: 03, 05-08,
 	@sh scripts/data.sh mnist
 	SPARSED=$(BIN) $(TEST_ENV_$(MODE)) \
 	    build/venv/bin/python tests/http/run.py $(or $(ARGS),$(HTTP_$(MODE)))
+
+test-crash: $(BIN) build/venv/ready ## kill -9 at 100 random moments; ARGS: --kills N, --seed N
+	SPARSED=$(BIN) $(TEST_ENV_$(MODE)) \
+	    build/venv/bin/python tests/http/crash.py $(ARGS)
 
 # NumPy and the public safetensors package, as independent judges; Pillow reads
 # the photographs.
@@ -246,6 +250,14 @@ build/peers/ready: bench/peers/requirements.txt
 bench-stacks: $(BIN) ## stacks on few labels and without their parts, into bench/STACKS.md
 	@sh scripts/data.sh mnist fashion-mnist
 	SPARSED=$(BIN) python3 bench/stacks.py $(ARGS)
+
+bench-learning: $(BIN) build/venv/ready ## what learning costs the daemon, into bench/LEARNING.md
+	@sh scripts/data.sh mnist fashion-mnist
+	SPARSED=$(BIN) build/venv/bin/python bench/learning.py $(ARGS)
+
+learns: $(BIN) build/venv/ready ## that it learns: new digits, shifted ones, into bench/LEARNS.md
+	@sh scripts/data.sh mnist fashion-mnist
+	SPARSED=$(BIN) build/venv/bin/python bench/learns.py $(ARGS)
 
 figures: $(BIN) build/venv/ready ## MODEL=name: measure it, write the figures into its card
 	SPARSED=$(BIN) build/venv/bin/python bench/figures/figures.py \

@@ -50,9 +50,10 @@ class Host:
             self.shared.wait_ready()
         return self.shared
 
-    def start(self, models=SHIPPED, args=(), env=None):
-        """A server for this test alone, not waited for."""
-        self.own.append(Server(self.folder(), models, args, env))
+    def start(self, models=SHIPPED, args=(), env=None, folder=None):
+        """A server for this test alone, not waited for; with the folder of one
+        that has ended, it goes on with that one's data."""
+        self.own.append(Server(folder or self.folder(), models, args, env))
         return self.own[-1]
 
     def call(self, method, target, json=None, body=b"", headers=(),

@@ -18,12 +18,19 @@ def _idx(path):
     return np.frombuffer(data, np.uint8, offset=4 + 4 * rank).reshape(shape)
 
 
+def idx(name, split):
+    """Images (n,28,28) and labels (n) of data/NAME, bytes; split: train or
+    t10k."""
+    folder = ROOT / "data" / name
+    if not (folder / ("%s-images-idx3-ubyte" % split)).exists():
+        subprocess.run(["make", "data"], cwd=ROOT, check=True)
+    return (_idx(folder / ("%s-images-idx3-ubyte" % split)),
+            _idx(folder / ("%s-labels-idx1-ubyte" % split)))
+
+
 def mnist_test():
     """Images (10000,28,28) and labels (10000) of the test split, bytes."""
-    if not (MNIST / "t10k-images-idx3-ubyte").exists():
-        subprocess.run(["make", "data"], cwd=ROOT, check=True)
-    return (_idx(MNIST / "t10k-images-idx3-ubyte"),
-            _idx(MNIST / "t10k-labels-idx1-ubyte"))
+    return idx("mnist", "t10k")
 
 
 def picture(label):

@@ -91,11 +91,15 @@ class Connection:
                                b"\1\0\0\0\0\0\0\0")
         self.close()
 
-    def read(self, method="GET"):
-        """The next final reply; 1xx are passed over."""
+    def read_head(self, method="GET"):
+        """The next reply without its body, which is then read from it."""
         response = http.client.HTTPResponse(self.stream, method=method)
         response.begin()
-        return Reply(response)
+        return response
+
+    def read(self, method="GET"):
+        """The next final reply; 1xx are passed over."""
+        return Reply(self.read_head(method))
 
     def read_or_closed(self, method="GET"):
         """The next reply, or None if the server closed instead."""
