@@ -28,8 +28,8 @@ bool job_look(const struct learning *learning, int64_t id,
 
 void job_print_number(struct buf *b, double value)
 {
-    if (isfinite(value))
-        buf_json_double(b, value);
+    if (isfinite((float)value))
+        buf_json_float(b, (float)value);
     else
         buf_text(b, "null");
 }
