@@ -213,13 +213,31 @@ static enum err_code name_classes(const struct model *m, struct label *labels,
     return code;
 }
 
+/* Texts as they are; an empty one is none. */
+static enum err_code read_texts(struct label *labels, const struct npy *y,
+                                struct err *e)
+{
+    char text[SAMPLES_MAX_LABEL_BYTES + 1];
+    size_t length;
+
+    for (size_t i = 0; i < y->count; i++) {
+        if (npy_text(y, i, text, sizeof text, &length, e) != ERR_OK) {
+            e->code = ERR_SHAPE;
+            return err_wrap(e, "y");
+        }
+        if (length > 0 && label_set(&labels[i], text, length, e) != ERR_OK)
+            return err_wrap(e, "y[%zu]", i);
+    }
+    return ERR_OK;
+}
+
 static enum err_code read_classes(const struct model *m,
                                   struct samples_body *out, struct npz *z,
                                   struct err *e)
 {
     struct npy y;
 
-    if (npz_read(z, "y", &y, e) != ERR_OK)
+    if (npz_read_any(z, "y", &y, e) != ERR_OK)
         return e->code;
     if (y.rank > 1 || y.count != out->rows.B)
         return err_set(e, ERR_SHAPE,
@@ -234,8 +252,10 @@ static enum err_code read_classes(const struct model *m,
         arena_zeroed(out->rows.memory, y.count, sizeof *labels);
     if (labels == NULL)
         return no_memory(e);
-    if (name_classes(m, labels, &y, e) != ERR_OK)
-        return e->code;
+    enum err_code code = npy_is_text(&y) ? read_texts(labels, &y, e)
+                                         : name_classes(m, labels, &y, e);
+    if (code != ERR_OK)
+        return code;
     return take_labels(out, labels, e);
 }
 

@@ -105,12 +105,16 @@ static float element_float(const struct npy *a, size_t i)
         return (float)word;
     case NPY_BOOL:
         return word != 0 ? 1.0f : 0.0f;
+    case NPY_TEXT:
+    case NPY_BYTES:
+        break;
     }
     return 0.0f;
 }
 
 void npy_to_floats(const struct npy *a, float *out)
 {
+    assert(!npy_is_text(a));
     if (a->count == 0)
         return;
     if (a->kind == NPY_FLOAT && a->item_bytes == 4 && !a->big_endian &&
@@ -126,6 +130,7 @@ void npy_to_floats(const struct npy *a, float *out)
 
 enum err_code npy_to_int64(const struct npy *a, long long *out, struct err *e)
 {
+    assert(!npy_is_text(a));
     if (a->kind == NPY_FLOAT)
         return err_set(e, ERR_INVALID, "want integers, got floats of %zu bytes",
                        a->item_bytes);

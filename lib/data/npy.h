@@ -16,12 +16,19 @@
 
 #define NPY_MAX_RANK 8
 
-enum npy_kind { NPY_FLOAT, NPY_SIGNED, NPY_UNSIGNED, NPY_BOOL };
+enum npy_kind {
+    NPY_FLOAT,
+    NPY_SIGNED,
+    NPY_UNSIGNED,
+    NPY_BOOL,
+    NPY_TEXT, /* UTF-32, padded with zeros; from npy_parse_any alone */
+    NPY_BYTES /* UTF-8, likewise */
+};
 
 /* A checked header over the caller's bytes (a view). */
 struct npy {
     enum npy_kind kind;
-    size_t item_bytes; /* 1, 2, 4 or 8; float 2, 4, 8 */
+    size_t item_bytes; /* 1, 2, 4 or 8; float 2, 4, 8; texts as they are */
     bool big_endian;
     bool fortran_order;
     size_t rank;
@@ -33,6 +40,9 @@ struct npy {
 /* ERR_INVALID with what was wrong; nothing is allocated. */
 enum err_code npy_parse(struct npy *out, const void *bytes, size_t length,
                         struct err *e) ERR_CHECKED;
+/* Arrays of texts too ("<U5", "|S5"), which npy_text reads and nothing else. */
+enum err_code npy_parse_any(struct npy *out, const void *bytes, size_t length,
+                            struct err *e) ERR_CHECKED;
 
 /* Sets a->count from rank and shape, and checks that the elements fill
  * exactly `data_bytes`. ERR_INVALID, also if the product overflows. */
@@ -51,6 +61,13 @@ void npy_to_floats(const struct npy *a, float *out);
 /* All elements as int64 (floats are refused). */
 enum err_code npy_to_int64(const struct npy *a, long long *out, struct err *e)
     ERR_CHECKED;
+
+bool npy_is_text(const struct npy *a);
+/* Element i of a row of texts (rank 0 or 1) as UTF-8, with a zero after it, into out; its
+ * bytes go to *length. ERR_TOO_LARGE if it has `size` bytes or more,
+ * ERR_INVALID if it holds what is no character. */
+enum err_code npy_text(const struct npy *a, size_t i, char *out, size_t size,
+                       size_t *length, struct err *e) ERR_CHECKED;
 
 /* Appends a whole npy file, version 1.0, little endian, row-major: "<f4" from
  * floats, "<i8" from int64. rank at most NPY_MAX_RANK. */

@@ -10,6 +10,7 @@
 
 #define MAX_HEADER_BYTES ((size_t)1 << 16)
 #define SHOWN_CHARS 16 /* of a foreign text, in a message */
+#define MAX_TEXT_SIZE ((size_t)1 << 20)
 
 enum key { KEY_DESCR, KEY_FORTRAN_ORDER, KEY_SHAPE, KEYS };
 
@@ -18,6 +19,7 @@ static const char *const key_names[KEYS] = {"descr", "fortran_order", "shape"};
 struct scan {
     const char *p;
     const char *end;
+    bool texts; /* are taken */
 };
 
 struct text {
@@ -88,13 +90,31 @@ static enum err_code refuse_type(const struct text *t, struct err *e)
                    t->start);
 }
 
-static enum err_code read_type(struct npy *a, const struct text *t,
+/* "<U5": texts of up to 5 characters; "|S5": of up to 5 bytes. */
+static bool read_text_type(struct npy *a, const struct text *t)
+{
+    struct scan s = {.p = t->start + 2, .end = t->start + t->length};
+    size_t size;
+
+    if (t->length < 3 || strchr("<>|=", t->start[0]) == NULL ||
+        (t->start[1] != 'U' && t->start[1] != 'S') || !take_size(&s, &size) ||
+        s.p != s.end || size == 0 || size > MAX_TEXT_SIZE)
+        return false;
+    a->kind = t->start[1] == 'U' ? NPY_TEXT : NPY_BYTES;
+    a->item_bytes = t->start[1] == 'U' ? 4 * size : size;
+    a->big_endian = t->start[0] == '>';
+    return true;
+}
+
+static enum err_code read_type(struct npy *a, const struct text *t, bool texts,
                                struct err *e)
 {
     if (t->length >= 2 && t->start[1] == 'O')
         return err_set(e, ERR_INVALID,
                        "object arrays hold pickled code and are refused: "
                        "store numbers");
+    if (texts && read_text_type(a, t))
+        return ERR_OK;
     if (t->length != 3 || strchr("<>|=", t->start[0]) == NULL)
         return refuse_type(t, e);
     const char *sizes;
@@ -132,7 +152,7 @@ static enum err_code read_descr(struct scan *s, struct npy *a, struct err *e)
         return err_set(e, ERR_INVALID,
                        "descr: want a plain type such as '<f4' (structured "
                        "types are not supported)");
-    return read_type(a, &type, e);
+    return read_type(a, &type, s->texts, e);
 }
 
 static enum err_code read_fortran_order(struct scan *s, struct npy *a,
@@ -212,8 +232,8 @@ static enum err_code read_dict(struct scan *s, struct npy *a, struct err *e)
     return ERR_OK;
 }
 
-enum err_code npy_parse(struct npy *out, const void *bytes, size_t length,
-                        struct err *e)
+static enum err_code parse(struct npy *out, const void *bytes, size_t length,
+                           bool texts, struct err *e)
 {
     const unsigned char *p = bytes;
     if (length < 10 || memcmp(p, "\x93NUMPY", 6) != 0)
@@ -236,7 +256,7 @@ enum err_code npy_parse(struct npy *out, const void *bytes, size_t length,
         return err_set(e, ERR_INVALID, "the header is cut off");
 
     struct npy a = {.kind = NPY_FLOAT};
-    struct scan s = {.p = (const char *)p + start};
+    struct scan s = {.p = (const char *)p + start, .texts = texts};
     s.end = s.p + size;
     if (read_dict(&s, &a, e) != ERR_OK ||
         npy_set_count(&a, length - start - size, e) != ERR_OK)
@@ -244,4 +264,16 @@ enum err_code npy_parse(struct npy *out, const void *bytes, size_t length,
     a.data = p + start + size;
     *out = a;
     return ERR_OK;
+}
+
+enum err_code npy_parse(struct npy *out, const void *bytes, size_t length,
+                        struct err *e)
+{
+    return parse(out, bytes, length, false, e);
+}
+
+enum err_code npy_parse_any(struct npy *out, const void *bytes, size_t length,
+                            struct err *e)
+{
+    return parse(out, bytes, length, true, e);
 }

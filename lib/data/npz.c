@@ -185,17 +185,32 @@ static enum err_code inflate_member(struct npz *z, zip_uint64_t i,
     return ERR_OK;
 }
 
-enum err_code npz_read(struct npz *z, const char *key, struct npy *out,
-                       struct err *e)
+static enum err_code read_member(struct npz *z, const char *key,
+                                 enum err_code (*parse)(struct npy *,
+                                                        const void *, size_t,
+                                                        struct err *),
+                                 struct npy *out, struct err *e)
 {
     zip_int64_t i = find(z, key);
     if (i < 0 || i >= NPZ_MAX_MEMBERS)
         return err_set(e, ERR_NOT_FOUND, "npz: no member %s.npy", key);
     if ((z->members[i] == NULL &&
          inflate_member(z, (zip_uint64_t)i, e) != ERR_OK) ||
-        npy_parse(out, z->members[i], z->lengths[i], e) != ERR_OK)
+        parse(out, z->members[i], z->lengths[i], e) != ERR_OK)
         return err_wrap(e, "%s.npy", key);
     return ERR_OK;
+}
+
+enum err_code npz_read(struct npz *z, const char *key, struct npy *out,
+                       struct err *e)
+{
+    return read_member(z, key, npy_parse, out, e);
+}
+
+enum err_code npz_read_any(struct npz *z, const char *key, struct npy *out,
+                           struct err *e)
+{
+    return read_member(z, key, npy_parse_any, out, e);
 }
 
 /* ---- writing ---- */

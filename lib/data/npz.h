@@ -32,6 +32,10 @@ bool npz_has(const struct npz *z, const char *key);
 enum err_code npz_read(struct npz *z, const char *key, struct npy *out,
                        struct err *e) ERR_CHECKED;
 
+/* The same, by npy_parse_any: arrays of texts too. */
+enum err_code npz_read_any(struct npz *z, const char *key, struct npy *out,
+                           struct err *e) ERR_CHECKED;
+
 /* ---- writing ---- */
 
 /* One array to write: floats or ints, the other NULL. */

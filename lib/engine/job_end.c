@@ -73,9 +73,9 @@ static enum err_code settle(struct end *end, struct database *db, struct err *e)
     if (versions_get_service(db, end->job.model, &service, e) != ERR_OK)
         return e->code;
     bool moved = service != 0 && service != end->job.parent;
-    end->job.promoted = promote == LEARNER_PROMOTE_ALWAYS ||
-                        (promote == LEARNER_PROMOTE_IF_BETTER &&
-                         r->result.better && !moved);
+    end->job.promoted =
+        promote == LEARNER_PROMOTE_ALWAYS ||
+        (promote == LEARNER_PROMOTE_IF_BETTER && r->result.better && !moved);
     if (promote == LEARNER_PROMOTE_NEVER)
         snprintf(end->reason, sizeof end->reason, "promote is \"%s\"; %s",
                  learner_promote_name(promote), r->result.reason);

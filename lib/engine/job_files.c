@@ -93,8 +93,8 @@ enum err_code job_files_begin(const char *data_dir, int64_t job,
         return e->code;
     size_t attempts = read_attempts(path, &before);
     *attempt = now == before ? attempts + 1 : 1;
-    int length = snprintf(text, sizeof text, "%zu %016" PRIx64 "\n", *attempt,
-                          now);
+    int length =
+        snprintf(text, sizeof text, "%zu %016" PRIx64 "\n", *attempt, now);
     return file_replace(path, text, (size_t)length, e);
 }
 

@@ -20,9 +20,9 @@ struct job_run {
     struct job_rows rows;
     struct dataset *rehearsal, *test; /* the operator's, or NULL */
     struct tune_result result;
-    usec next_look; /* at the store, whether a client has cancelled it */
-    bool claimed;   /* it is recorded as running */
-    bool cancelled; /* a client wants its end */
+    usec next_look;   /* at the store, whether a client has cancelled it */
+    bool claimed;     /* it is recorded as running */
+    bool cancelled;   /* a client wants its end */
     atomic_bool halt; /* for the thread that trains */
 };
 

@@ -33,8 +33,8 @@ static size_t rows_with(const struct samples_counts *c, size_t per_label)
     for (size_t i = 0; i < c->n_labels; i++) {
         const struct samples_label *label = &c->labels[i];
         uint64_t others = label->stored - label->held_out;
-        rows += at_most(label->held_out, per_label) +
-                at_most(others, per_label);
+        rows +=
+            at_most(label->held_out, per_label) + at_most(others, per_label);
     }
     return rows;
 }

@@ -17,8 +17,8 @@
 struct job_rows {
     /* Floats; labels are indices into names; hash is of ids and labels. */
     struct dataset data;
-    bool *held_out;     /* (data.n) */
-    const char **names; /* (data.n_classes), sorted */
+    bool *held_out;               /* (data.n) */
+    const char **names;           /* (data.n_classes), sorted */
     struct samples_counts counts; /* when they were read; owns the names */
 };
 

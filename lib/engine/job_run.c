@@ -158,10 +158,10 @@ static enum err_code load_data(const struct job_run *r,
 {
     const struct model *m = r->parent->model;
     const char *path = named_paths_find(paths, r->job.model);
-    struct dataset_want want = {
-        .split = split,
-        .rank = m->input_rank,
-        .max_rows = MAX_DATA_BYTES / (model_inputs(m) * sizeof(float))};
+    struct dataset_want want = {.split = split,
+                                .rank = m->input_rank,
+                                .max_rows = MAX_DATA_BYTES /
+                                            (model_inputs(m) * sizeof(float))};
 
     if (path == NULL)
         return ERR_OK;
@@ -183,8 +183,7 @@ static enum err_code work(struct job_run *r, struct err *e)
     if (count_attempt(r, e) != ERR_OK ||
         job_rows_read(&r->rows, l->settings.store, &want, e) != ERR_OK)
         return e->code;
-    if (load_data(r, &l->rehearsal, DATASET_TRAIN, &r->rehearsal, e) !=
-        ERR_OK)
+    if (load_data(r, &l->rehearsal, DATASET_TRAIN, &r->rehearsal, e) != ERR_OK)
         return err_wrap(e, "rehearsal");
     if (load_data(r, &l->test_data, DATASET_TEST, &r->test, e) != ERR_OK)
         return err_wrap(e, "test data");

@@ -123,8 +123,8 @@ static bool has_ended(void *arg, int64_t id)
 
     if (db == NULL)
         return false;
-    bool ended = jobs_get(db, id, &job, &e) == ERR_OK &&
-                 job_state_ended(job.state);
+    bool ended =
+        jobs_get(db, id, &job, &e) == ERR_OK && job_state_ended(job.state);
     store_end_read(l->settings.store, db);
     job_fini(&job);
     return ended;

@@ -31,7 +31,8 @@ void live_begin(struct live *l, int64_t job, size_t epochs)
 
 static double mean_loss(const struct train_progress *p)
 {
-    return p->loss.rows > 0 ? p->loss.total / (double)p->loss.rows : NAN;
+    return p->loss.rows > 0 ? p->loss.total / (double)p->loss.rows
+                            : (double)NAN;
 }
 
 static double held_out(const struct train_progress *p)
@@ -55,9 +56,8 @@ void live_update(struct live *l, const struct train_progress *p)
     l->now.held_out_is_error = p->measure == RECIPE_ERROR;
     l->now.seconds = seconds;
     l->now.seconds_left =
-        p->rows_done > 0
-            ? seconds * (double)p->rows_left / (double)p->rows_done
-            : NAN;
+        p->rows_done > 0 ? seconds * (double)p->rows_left / (double)p->rows_done
+                         : (double)NAN;
     if (p->epoch_done && l->now.n_epochs < TUNE_MAX_EPOCHS)
         l->epochs[l->now.n_epochs++] =
             (struct learner_epoch){.epoch = p->epoch,

@@ -49,18 +49,21 @@ static enum err_code read_model(struct learner *l, const char *name,
                                 struct err *e)
 {
     struct samples_counts counts = {0};
+    struct job job = {0};
     struct database *db = store_begin_read(l->settings.store, e);
 
-    *last = (struct job){0};
+    *accepted = 0;
+    *last = job;
     if (db == NULL)
         return e->code;
     enum err_code code = samples_count(db, name, &counts, e);
     if (code == ERR_OK)
-        code = jobs_last(db, name, last, e);
+        code = jobs_last(db, name, &job, e);
     store_end_read(l->settings.store, db);
     *accepted = counts.accepted;
-    if (code == ERR_OK)
-        job_fini(last);
+    *last = job;
+    last->options = last->before = last->after = last->reason = NULL;
+    job_fini(&job);
     samples_counts_fini(&counts);
     return code == ERR_NOT_FOUND ? ERR_OK : code;
 }
@@ -130,9 +133,9 @@ static enum err_code start_job(struct learner *l, const char *name,
     json_print(&text, json);
     json_free(json);
     s.job.options = text.data;
-    enum err_code code =
-        buf_failed(&text) ? err_set(e, ERR_NO_MEMORY, "no memory for a job")
-                          : store_write(l->settings.store, &s.work, e);
+    enum err_code code = buf_failed(&text)
+                             ? err_set(e, ERR_NO_MEMORY, "no memory for a job")
+                             : store_write(l->settings.store, &s.work, e);
     buf_fini(&text);
     if (code == ERR_OK)
         log_event(LOG_INFO, "learner", "job-added",

@@ -157,8 +157,7 @@ static enum err_code serve_all(const struct tuned *t, struct err *e)
     registry_each_model(t->registry, add_served, &list);
     if (list.failed)
         code = err_set(e, ERR_NO_MEMORY, "no memory for a list of models");
-    struct database *db =
-        code == ERR_OK ? store_begin_read(t->store, e) : NULL;
+    struct database *db = code == ERR_OK ? store_begin_read(t->store, e) : NULL;
     if (db == NULL)
         code = e->code;
     for (size_t i = 0; code == ERR_OK && i < list.n; i++)

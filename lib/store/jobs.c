@@ -215,13 +215,13 @@ enum err_code jobs_add(struct database *db, const struct job *j, int64_t *id,
                 "INSERT INTO jobs (id, model, state, cause, options, accepted,"
                 " created_ms, parent, version, promoted, cancelling, last_id,"
                 " started_ms, ended_ms)"
-                " VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 0, 0, 0, 0, 0, 0)");
+                " VALUES ($1, $2, $3, $4, $5, COALESCE((SELECT accepted"
+                " FROM models WHERE name = $2), 0), $6, 0, 0, 0, 0, 0, 0, 0)");
     query_put_int(&q, *id);
     query_put_text(&q, j->model);
     query_put_int(&q, JOB_QUEUED);
     query_put_text(&q, j->trigger);
     query_put_text(&q, j->options);
-    query_put_int(&q, (int64_t)j->accepted);
     query_put_int(&q, j->created_ms);
     return query_run(&q, e);
 }

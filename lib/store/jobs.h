@@ -47,9 +47,9 @@ struct job {
 const char *job_state_name(enum job_state state);
 bool job_state_ended(enum job_state state);
 
-/* Adds a queued job of j->model, trigger, options, created_ms; *id gets its
- * number. ERR_CONFLICT, with *id the other's, if one of the model is queued or
- * running. */
+/* Adds a queued job of j->model, trigger, options, created_ms; it notes how
+ * many samples had come. *id gets its number. ERR_CONFLICT, with *id the
+ * other's, if one of the model is queued or running. */
 enum err_code jobs_add(struct database *db, const struct job *j, int64_t *id,
                        struct err *e) ERR_CHECKED;
 

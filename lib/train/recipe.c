@@ -207,11 +207,10 @@ static enum err_code check_model(struct recipe *r, struct err *e)
 static enum err_code read_recipe(struct recipe *r, struct err *e)
 {
     static const char *const known[] = {
-        "data",   "seed",          "validation", "labelled",
-        "batch",  "classes",       "patches",    "model",
-        "rates",  "bounds",        "start",      "prune",
-        "phases", "drop_decoders", "rehearsal",  "tuning",
-        NULL};
+        "data",   "seed",          "validation", "labelled", "batch",
+        "classes", "patches",      "model",      "rates",    "bounds",
+        "start",  "prune",         "phases",     "drop_decoders",
+        "rehearsal", "tuning",     NULL};
     const struct json *j = r->json, *patches, *rates, *bounds;
     size_t seed = 1;
     r->batch = 128;
@@ -288,7 +287,7 @@ void recipe_free(struct recipe *r)
 
 /* ---- on a parameter table ---- */
 
-bool recipe_ending_suits(const char *ending, const char *name)
+static bool ends(const char *name, const char *ending)
 {
     size_t a = strlen(name), b = strlen(ending);
     return b > 0 && a >= b && strcmp(name + a - b, ending) == 0 &&
@@ -298,7 +297,7 @@ bool recipe_ending_suits(const char *ending, const char *name)
 bool recipe_policy_suits(const char *ending, const struct params *params)
 {
     for (size_t i = 0; i < params->n; i++)
-        if (recipe_ending_suits(ending, params->list[i].name))
+        if (ends(params->list[i].name, ending))
             return true;
     return false;
 }
@@ -308,7 +307,7 @@ static enum err_code set_rate(const struct recipe_policy *policy,
 {
     size_t found = 0;
     for (size_t i = 0; i < params->n; i++)
-        if (recipe_ending_suits(policy->ending, params->list[i].name)) {
+        if (ends(params->list[i].name, policy->ending)) {
             params->list[i].rate = policy->value;
             found++;
         }
@@ -323,7 +322,7 @@ static enum err_code set_bound(const struct recipe_policy *policy,
 {
     size_t found = 0;
     for (size_t i = 0; i < params->n; i++) {
-        if (!recipe_ending_suits(policy->ending, params->list[i].name))
+        if (!ends(params->list[i].name, policy->ending))
             continue;
         if (!params->list[i].project)
             return err_set(e, ERR_INVALID, "bounds.%s: %s has no bound",

@@ -112,10 +112,10 @@ struct recipe {
     struct recipe_policy bounds[RECIPE_MAX_POLICIES];
     size_t n_bounds;
     size_t start_samples;
+    bool tuning; /* goes on from a model: nothing has starting values */
     size_t rehearsal_rows;  /* at most so many are kept; 0: none */
     size_t rehearsal_bytes; /* and at most in so many bytes */
     double prune_below;     /* share of the training rows; 0: no pruning */
-    bool tuning; /* goes on from a model: nothing has starting values */
     bool drop_decoders[MODEL_MAX_LAYERS];
     struct recipe_phase phases[RECIPE_MAX_PHASES];
     size_t n_phases;
@@ -128,9 +128,6 @@ void recipe_free(struct recipe *r);
 
 /* As if the recipe said "rehearsal": {"rows": rows}. */
 void recipe_keep_rows(struct recipe *r, size_t rows);
-
-/* Whether a policy's ending suits the name of a parameter. */
-bool recipe_ending_suits(const char *ending, const char *name);
 
 /* Sets the rates and bounds of the table's rows; of several that suit a row
  * the last wins. ERR_INVALID for one that suits no row, or bounds a row that

@@ -414,7 +414,9 @@ static enum err_code describe(struct trainer *t, struct err *e)
         json_set(m->metrics, "pruned", pruned);
     if (!m->metrics || !m->lineage)
         return err_set(e, ERR_NO_MEMORY, "metrics");
-    if (keep_add(m, t->recipe, &t->data, &t->rows, e))
+    /* A tuned model keeps what its parent did. */
+    if (!t->options->start &&
+        keep_add(m, t->recipe, &t->data, &t->rows, e))
         return e->code;
     if (t->rows.n_validation == 0)
         return ERR_OK;
@@ -440,12 +442,6 @@ static enum err_code prepare(struct trainer *t, struct err *e)
         assert(start->model->params.total == t->model->params.total);
         memcpy(t->model->params.values, start->model->params.values,
                params_bytes(t));
-        double knob(const char *name, double value);
-        for (size_t i = 0; i < t->model->params.n; i++) {
-            struct param *q = &t->model->params.list[i];
-            q->rate *= (float)knob(q->layer < t->model->n_layers ? "LAYERS" : "CLASSES", 1);
-            if (strstr(q->name, "decoder")) q->rate *= (float)knob("DEC", 1);
-        }
     }
     t->team = team_new(t->options->threads);
     if (!t->team)

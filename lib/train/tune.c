@@ -140,7 +140,7 @@ static enum err_code describe(struct tuning *t, struct err *e)
     m->training = json_copy(t->parent->training);
     if (!m->training != !t->parent->training)
         return err_set(e, ERR_NO_MEMORY, "training");
-    return ERR_OK;
+    return rehearsal_copy(&m->rehearsal, &t->parent->rehearsal, e);
 }
 
 enum err_code tune_run(const struct model *parent, const struct tune_data *data,

@@ -159,10 +159,7 @@ static struct json *fit_policies(const struct json *given,
 {
     struct json *policies = json_new_object();
     for (const struct json *p = json_first(given); p; p = json_next(p)) {
-        bool suits = false;
-        for (size_t i = 0; i < params->n; i++)
-            suits |= recipe_ending_suits(json_key(p), params->list[i].name);
-        if (suits)
+        if (recipe_policy_suits(json_key(p), params))
             json_set(policies, json_key(p), json_copy(p));
     }
     return policies;

@@ -14,6 +14,8 @@
 #include "lib/base/lock.h"
 #include "lib/store/store.h"
 
+#define CLIENT_WAITING_BYTES ((size_t)1 << 20)
+
 struct client {
     struct api api;
     struct api_request request; /* set content_type, accept ... between calls */

@@ -133,7 +133,7 @@ START_TEST(options_are_checked)
         {"infer", "\"outputs\":[1]", "outputs"},
         {"infer", "\"outputs\":[\"codes\"]", "codes"},
         {"infer", "\"outputs\":[\"\"]", "outputs"},
-        {"infer", "\"keep\":true", "\"keep\""},
+        {"encode", "\"keep\":true", "\"keep\""},
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

@@ -172,22 +172,72 @@ START_TEST(readiness_says_that_it_is_degraded)
 }
 END_TEST
 
+/* Holds the writer for as long as it runs. */
+struct hold {
+    struct store_work work; /* first */
+    struct lock lock;
+    struct cond change;
+    bool begun, free, ended; /* guarded by lock */
+};
+
+static enum err_code hold_on(struct store_work *w, struct database *db,
+                             struct err *e)
+{
+    struct hold *h = (struct hold *)w;
+
+    (void)db;
+    (void)e;
+    lock_take(&h->lock);
+    h->begun = true;
+    cond_broadcast(&h->change);
+    while (!h->free)
+        cond_wait(&h->change, &h->lock);
+    lock_drop(&h->lock);
+    return ERR_OK;
+}
+
+static void held(struct store_work *w, const struct err *e)
+{
+    struct hold *h = (struct hold *)w;
+
+    (void)e;
+    lock_take(&h->lock);
+    h->ended = true;
+    cond_broadcast(&h->change);
+    lock_drop(&h->lock);
+}
+
+static void await(struct hold *h, const bool *what)
+{
+    lock_take(&h->lock);
+    while (!*what)
+        cond_wait(&h->change, &h->lock);
+    lock_drop(&h->lock);
+}
+
 START_TEST(too_much_that_waits_is_refused)
 {
-    struct store_settings settings = {.max_waiting = 4,
-                                      .max_waiting_bytes = 100};
+    struct hold h = {.work = {.run = hold_on, .done = held}};
     struct err e = {0};
-    char url[600];
 
-    store_close(c.learning.store);
-    snprintf(url, sizeof url, "sqlite:%s/store.sqlite", c.folder);
-    settings.url = url;
-    c.learning.store = store_open(&settings, &e);
+    lock_init(&h.lock);
+    cond_init(&h.change);
+    h.work.bytes = CLIENT_WAITING_BYTES;
+    ck_assert_int_eq(store_submit(c.learning.store, &h.work, &e), ERR_OK);
+    await(&h, &h.begun);
     c.finishes = true;
     client_post(&c, SAMPLES, ONE);
-    client_refused(&c, 503, "");
+    client_refused(&c, 503, "wait");
     ck_assert_ptr_nonnull(client_header(&c, "Retry-After"));
     ck_assert_uint_eq(c.n_waited, 0);
+    lock_take(&h.lock);
+    h.free = true;
+    cond_broadcast(&h.change);
+    lock_drop(&h.lock);
+    await(&h, &h.ended);
+    ck_assert_int_eq(client_post(&c, SAMPLES, ONE), 201);
+    cond_fini(&h.change);
+    lock_fini(&h.lock);
 }
 END_TEST
 

@@ -241,6 +241,42 @@ START_TEST(folders_are_made_with_those_above)
 }
 END_TEST
 
+START_TEST(files_and_empty_folders_are_removed)
+{
+    struct err e;
+    const char *file = tmp_write(folder, "a", "1", 1);
+
+    ck_assert_int_eq(file_remove_folder(folder, &e), ERR_IO);
+    ck_assert_ptr_nonnull(strstr(e.msg, folder));
+    ck_assert_int_eq(file_remove(file, &e), ERR_OK);
+    ck_assert_int_eq(file_remove(file, &e), ERR_OK); /* it is not there */
+    ck_assert(!file_is_regular(file));
+    ck_assert_int_ne(file_remove(folder, &e), ERR_OK);
+    ck_assert_int_eq(file_remove_folder(folder, &e), ERR_OK);
+    ck_assert_int_eq(file_remove_folder(folder, &e), ERR_OK);
+    ck_assert(!file_is_folder(folder));
+}
+END_TEST
+
+START_TEST(a_locked_file_is_refused_until_it_is_unlocked)
+{
+    struct err e;
+    const char *path = tmp_path(folder, "lock");
+    struct file_lock *lock = file_lock(path, &e);
+
+    ck_assert_ptr_nonnull(lock);
+    ck_assert_ptr_null(file_lock(path, &e));
+    ck_assert_int_eq(e.code, ERR_BUSY);
+    file_unlock(lock);
+    lock = file_lock(path, &e);
+    ck_assert_ptr_nonnull(lock);
+    file_unlock(lock);
+    ck_assert_ptr_null(file_lock(tmp_path(folder, "none/lock"), &e));
+    ck_assert_int_eq(e.code, ERR_NOT_FOUND);
+    file_unlock(NULL);
+}
+END_TEST
+
 START_TEST(names_are_joined_if_they_fit)
 {
     struct err e = {0};
@@ -290,6 +326,8 @@ Suite *suite_file(void)
     tcase_add_test(writing, writing_where_one_cannot_says_so);
     tcase_add_test(writing, a_write_that_fails_half_way_keeps_the_old_content);
     tcase_add_test(names, folders_are_made_with_those_above);
+    tcase_add_test(names, files_and_empty_folders_are_removed);
+    tcase_add_test(names, a_locked_file_is_refused_until_it_is_unlocked);
     tcase_add_test(names, names_are_joined_if_they_fit);
     tcase_add_test(names, hash_is_the_published_fnv_1a_in_any_pieces);
     suite_add_tcase(s, reading);

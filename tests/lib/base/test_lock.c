@@ -2,8 +2,10 @@
 #include "lib/base/lock.h"
 
 #include <check.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -206,6 +208,35 @@ START_TEST(threads_have_a_name_and_take_no_signals)
 }
 END_TEST
 
+static bool is_low(void)
+{
+    return sched_getscheduler(0) == SCHED_IDLE ||
+           getpriority(PRIO_PROCESS, 0) == 19;
+}
+
+static void *look_whether_low(void *arg)
+{
+    *(bool *)arg = is_low();
+    return NULL;
+}
+
+static void *lower_and_start_another(void *arg)
+{
+    thread_lower();
+    thread_join(thread_start("child", look_whether_low, arg));
+    return NULL;
+}
+
+START_TEST(a_lowered_thread_lowers_those_that_it_starts_and_no_other)
+{
+    bool child_is_low = false;
+
+    thread_join(thread_start("low", lower_and_start_another, &child_is_low));
+    ck_assert(child_is_low);
+    ck_assert(!is_low());
+}
+END_TEST
+
 Suite *suite_lock(void)
 {
     Suite *s = suite_create("lock");
@@ -219,6 +250,8 @@ Suite *suite_lock(void)
     tcase_add_test(conditions, a_waiter_is_woken_and_holds_the_lock);
     tcase_add_test(conditions, a_deadline_ends_the_wait_and_not_before);
     tcase_add_test(threads, threads_have_a_name_and_take_no_signals);
+    tcase_add_test(threads,
+                   a_lowered_thread_lowers_those_that_it_starts_and_no_other);
     suite_add_tcase(s, locks);
     suite_add_tcase(s, conditions);
     suite_add_tcase(s, threads);

@@ -248,6 +248,88 @@ START_TEST(versions_two_and_three_have_a_longer_length)
 }
 END_TEST
 
+/* UTF-32 of "a", "\u00e9\u20ac\U0001f600", "" , each three long. */
+static const char points[] = "a\0\0\0\0\0\0\0\0\0\0\0"
+                             "\xe9\0\0\0\xac\x20\0\0\0\xf6\1\0"
+                             "\0\0\0\0\0\0\0\0\0\0\0";
+static const char *const texts[] = {"a", "\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80",
+                                    ""};
+
+static void check_texts(const char *dict, const char *data, size_t bytes)
+{
+    size_t length;
+    char *file = make_file(dict, data, bytes, &length), out[10];
+    struct npy a;
+    struct err e = {0};
+
+    ck_assert_int_eq(npy_parse(&a, file, length, &e), ERR_INVALID);
+    ck_assert_msg(npy_parse_any(&a, file, length, &e) == ERR_OK, "%s", e.msg);
+    ck_assert(npy_is_text(&a) && a.count == 3);
+    for (size_t i = 0; i < 3; i++) {
+        size_t n = 0;
+        ck_assert_msg(npy_text(&a, i, out, 10, &n, &e) == ERR_OK, "%s", e.msg);
+        ck_assert_uint_eq(n, strlen(texts[i]));
+        ck_assert_str_eq(out, texts[i]);
+    }
+    size_t n;
+    ck_assert_int_eq(npy_text(&a, 1, out, 9, &n, &e), ERR_TOO_LARGE);
+    free(file);
+}
+
+START_TEST(texts_come_as_utf8)
+{
+    char swapped[36];
+
+    check_texts(DICT("<U3", "False", "(3,)"), points, 36);
+    for (size_t i = 0; i < 36; i++)
+        swapped[i] = points[i / 4 * 4 + 3 - i % 4];
+    check_texts(DICT(">U3", "False", "(3,)"), swapped, 36);
+    check_texts(DICT("|S9", "False", "(3,)"),
+                "a\0\0\0\0\0\0\0\0"
+                "\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80"
+                "\0\0\0\0\0\0\0\0\0",
+                27);
+}
+END_TEST
+
+START_TEST(texts_that_are_none_are_refused)
+{
+    static const struct {
+        const char *dict;
+        const char *data;
+        size_t bytes;
+    } cases[] = {
+        {DICT("<U1", "False", "(1,)"), "\0\xd8\0\0", 4}, /* a surrogate */
+        {DICT("<U1", "False", "(1,)"), "\0\0\x11\0", 4}, /* over the last */
+        {DICT("<U1", "False", "(1,)"), "\1\0\0\xff", 4},
+        {DICT("|S2", "False", "(1,)"), "a\xff", 2},
+        {DICT("|S1", "False", "(1,)"), "\xc3", 1},
+    };
+    static const char *const wrong[] = {
+        DICT("<U0", "False", "(1,)"), DICT("<U", "False", "(1,)"),
+        DICT("<U-1", "False", "(1,)"), DICT("<U1x", "False", "(1,)"),
+        DICT("<U99999999999", "False", "(1,)"), DICT("|O", "False", "(1,)")};
+    struct npy a;
+    struct err e = {0};
+    char out[16];
+    size_t length, n;
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char *file =
+            make_file(cases[i].dict, cases[i].data, cases[i].bytes, &length);
+        ck_assert_int_eq(npy_parse_any(&a, file, length, &e), ERR_OK);
+        ck_assert_int_eq(npy_text(&a, 0, out, sizeof out, &n, &e),
+                         ERR_INVALID);
+        free(file);
+    }
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        char *file = make_file(wrong[i], "\0\0\0\0", 4, &length);
+        ck_assert_int_eq(npy_parse_any(&a, file, length, &e), ERR_INVALID);
+        free(file);
+    }
+}
+END_TEST
+
 START_TEST(what_is_printed_is_read_back)
 {
     static const float floats[6] = {0, 1, -2, 3.5f, 1e-30f, 5};
@@ -302,6 +384,8 @@ Suite *suite_npy(void)
     tcase_add_test(t, halves_that_are_not_finite_stay_so);
     tcase_add_test(t, fortran_order_comes_out_row_major);
     tcase_add_test(t, integers_are_exact_and_floats_are_not_taken_for_them);
+    tcase_add_test(t, texts_come_as_utf8);
+    tcase_add_test(t, texts_that_are_none_are_refused);
     tcase_add_test(t, what_is_printed_is_read_back);
     suite_add_tcase(s, t);
     t = tcase_create("hostile files");

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-Suite *suite_samples_routes(void);
+Suite *suite_samples_json(void);
 
 #define SAMPLES "/v1/models/small/samples"
 #define INFER "/v1/models/small/infer"
@@ -178,10 +178,19 @@ END_TEST
 
 START_TEST(wrong_queries_are_named)
 {
-    static const char *const queries[] = {
-        "limit=0",    "limit=1001",  "after=-1", "batch=0",   "inputs=yes",
-        "label=",     "unlabelled",  "top=1",    "after=1.5", "limit=ten",
-        "batch=1e99", "label=a&label=b", "label=a&unlabelled=true"};
+    static const char *const queries[] = {"limit=0",
+                                          "limit=1001",
+                                          "after=-1",
+                                          "batch=0",
+                                          "inputs=yes",
+                                          "label=",
+                                          "unlabelled",
+                                          "top=1",
+                                          "after=1.5",
+                                          "limit=ten",
+                                          "batch=1e99",
+                                          "label=a&label=b",
+                                          "label=a&unlabelled=true"};
 
     for (size_t i = 0; i < sizeof queries / sizeof queries[0]; i++) {
         char path[128], word[32];
@@ -275,9 +284,9 @@ START_TEST(only_infer_keeps_and_only_whole_inputs)
 }
 END_TEST
 
-Suite *suite_samples_routes(void)
+Suite *suite_samples_json(void)
 {
-    Suite *s = suite_create("samples_routes");
+    Suite *s = suite_create("samples_json");
     TCase *t = tcase_create("json");
 
     tcase_add_checked_fixture(t, setup, teardown);
