@@ -36,9 +36,9 @@
     X(lanes) X(eigen) X(convolution) X(fields) X(safetensors) X(npy) X(idx)   \
     X(npz) X(csv) X(image) X(canvas) X(dataset) X(photographs) X(hierarchy)   \
     X(pools) X(groups) X(groups_codes) X(windows) X(windows_rule)             \
-    X(windows_emit) X(tree) X(lateral) X(lateral_codes) X(gaussian)           \
-    X(conv2d) X(local2d) X(axes) X(preprocess) X(preprocess_pictures)         \
-    X(solver) X(iterative) X(model) X(prune) X(grow) X(rehearsal) X(emit)     \
+    X(windows_emit) X(tree) X(lateral) X(lateral_codes) X(gaussian) X(conv2d) \
+    X(local2d) X(axes) X(preprocess) X(preprocess_pictures) X(solver)         \
+    X(iterative) X(model) X(prune) X(grow) X(rehearsal) X(emit)               \
     X(orientation) X(pinwheels) X(atoms) X(render) X(gradients) X(predict)    \
     X(optimiser) X(recipe) X(measure) X(rows) X(layers) X(keep) X(trainer)    \
     X(pruning) X(samples) X(samples_label) X(samples_evict) X(jobs) X(store)  \
@@ -47,6 +47,12 @@
     X(infer) X(infer_options) X(infer_formats) X(mask) X(models) X(pending)   \
     X(samples_json) X(samples_forms) X(labels) X(fine_tunes) X(events)        \
     X(events_live) X(versions) X(exchange) X(stream)
+    X(pruning) X(exchange) X(samples) X(samples_label) X(samples_evict)       \
+    X(jobs) X(store) X(store_crash) X(store_damage) X(repository) X(registry) \
+    X(executor) X(learner) X(learner_restart) X(tensor_json) X(routes)        \
+    X(problem) X(infer) X(infer_options) X(infer_formats) X(mask) X(models)   \
+    X(pending) X(samples_json) X(samples_forms) X(labels) X(fine_tunes)       \
+    X(events) X(events_live) X(versions) X(stream) X(job_rows)
 /* clang-format on */
 
 #define X(name) Suite *suite_##name(void);
