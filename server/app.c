@@ -171,7 +171,7 @@ static enum err_code open_store(struct app *app, struct err *e)
         s.url = app->store_url;
     }
     app->store = store_open(&s, e);
-    return app->store != NULL ? ERR_OK : e->code;
+    return app->store != NULL ? ERR_OK : err_wrap(e, "--store");
 }
 
 static enum err_code start_learner(struct app *app, struct err *e)

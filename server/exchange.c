@@ -31,17 +31,8 @@ void exchange_init(struct exchange *x, struct exchange_rules *rules)
     api_response_init(&x->response);
 }
 
-static void close_stream(struct exchange *x)
-{
-    if (!stream_is_open(&x->stream))
-        return;
-    stream_close(&x->stream);
-    atomic_fetch_sub(&x->rules->streams, 1);
-}
-
 void exchange_fini(struct exchange *x)
 {
-    close_stream(x);
     api_response_fini(&x->response);
     buf_fini(&x->body);
     arena_fini(&x->memory);
@@ -98,6 +89,14 @@ static void forget_request(struct exchange *x)
 }
 
 /* ---- the reply is filled ---- */
+
+static void close_stream(struct exchange *x)
+{
+    if (!stream_is_open(&x->stream))
+        return;
+    stream_close(&x->stream);
+    atomic_fetch_sub(&x->rules->streams, 1);
+}
 
 static void refuse_stream(struct exchange *x, const struct api_stream *source)
 {

@@ -124,6 +124,11 @@ static enum MHD_Result reply(struct connection *c)
     if (stream_is_open(&x->stream)) {
         /* nginx and others hand it on at once */
         MHD_add_response_header(m, "X-Accel-Buffering", "no");
+        /* After a chunked head the library sends the chunks' end, though HEAD
+         * has none: so it closes instead. */
+        if (strcmp(x->method, "HEAD") == 0)
+            MHD_set_response_options(m, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT,
+                                     MHD_RO_END);
     }
     if (c->lane->draining)
         MHD_add_response_header(m, "Connection", "close");

@@ -97,9 +97,24 @@ static const char *remedy(enum err_code code)
     return "";
 }
 
+/* The errno behind an error. A failed write to the log is not always told
+ * through the connection: then it is asked of the log's file. */
+static int reason_of(const struct sqlite *s, int result)
+{
+    sqlite3_file *log = NULL;
+    int reason = sqlite3_system_errno(s->handle);
+
+    if (reason != 0 || (result & 0xff) != SQLITE_IOERR)
+        return reason;
+    sqlite3_file_control(s->handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+    if (log != NULL && log->pMethods != NULL)
+        log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &reason);
+    return reason;
+}
+
 static enum err_code fail(const struct sqlite *s, int result, struct err *e)
 {
-    int reason = sqlite3_system_errno(s->handle);
+    int reason = reason_of(s, result);
     enum err_code code = code_of(result, reason);
     bool shows = code == ERR_IO || code == ERR_DENIED;
 
@@ -119,17 +134,28 @@ static enum err_code run(struct database *db, const char *sql, struct err *e)
     return result == SQLITE_OK ? ERR_OK : fail(s, result, e);
 }
 
-/* A pragma or query of one number. */
-static enum err_code number_of(struct database *db, const char *sql,
-                               int64_t *out, struct err *e)
+/* What a pragma or query answers first; without an answer, "". */
+struct answer {
+    int64_t number;
+    char text[64]; /* cut to size */
+};
+
+static enum err_code ask(struct sqlite *s, const char *sql, struct answer *a,
+                         struct err *e)
 {
-    struct sqlite *s = self(db);
     sqlite3_stmt *st = NULL;
+    const unsigned char *text = NULL;
     int result = sqlite3_prepare_v2(s->handle, sql, -1, &st, NULL);
 
+    *a = (struct answer){0};
     if (result == SQLITE_OK)
         result = sqlite3_step(st);
-    *out = result == SQLITE_ROW ? sqlite3_column_int64(st, 0) : 0;
+    if (result == SQLITE_ROW) {
+        a->number = sqlite3_column_int64(st, 0);
+        text = sqlite3_column_text(st, 0);
+    }
+    if (text != NULL)
+        snprintf(a->text, sizeof a->text, "%s", (const char *)text);
     enum err_code code = result == SQLITE_ROW || result == SQLITE_DONE
                              ? ERR_OK
                              : fail(s, result, e);
@@ -244,7 +270,11 @@ static bool in_transaction(const struct database *db)
 
 static enum err_code version(struct database *db, int64_t *out, struct err *e)
 {
-    return number_of(db, "PRAGMA user_version", out, e);
+    struct answer a;
+    enum err_code code = ask(self(db), "PRAGMA user_version", &a, e);
+
+    *out = a.number;
+    return code;
 }
 
 static enum err_code set_version(struct database *db, int64_t number,
@@ -320,16 +350,15 @@ static enum err_code set_limits(struct sqlite *s, struct err *e)
 /* Whether the file is ours, or empty. */
 static enum err_code check_owner(struct sqlite *s, struct err *e)
 {
-    int64_t id, tables;
+    struct answer id, tables;
 
     if (sqlite3_db_readonly(s->handle, "main") == 1)
         return err_set(e, ERR_DENIED, "store %.100s is read-only%s", s->path,
                        remedy(ERR_DENIED));
-    if (number_of(&s->base, "PRAGMA application_id", &id, e) != ERR_OK ||
-        number_of(&s->base, "SELECT count(*) FROM sqlite_schema", &tables, e) !=
-            ERR_OK)
+    if (ask(s, "PRAGMA application_id", &id, e) != ERR_OK ||
+        ask(s, "SELECT count(*) FROM sqlite_schema", &tables, e) != ERR_OK)
         return e->code;
-    if (id != APPLICATION_ID && (id != 0 || tables != 0))
+    if (id.number != APPLICATION_ID && (id.number != 0 || tables.number != 0))
         return err_set(e, ERR_CORRUPT,
                        "store %.100s is another program's database; choose "
                        "another place with --store",
@@ -337,25 +366,17 @@ static enum err_code check_owner(struct sqlite *s, struct err *e)
     return ERR_OK;
 }
 
-/* The first complaint of a check pragma; "ok" is none. */
 static enum err_code check_with(struct sqlite *s, const char *sql,
                                 struct err *e)
 {
-    sqlite3_stmt *st = NULL;
-    enum err_code code = ERR_OK;
-    int result = sqlite3_prepare_v2(s->handle, sql, -1, &st, NULL);
+    struct answer a;
 
-    if (result == SQLITE_OK)
-        result = sqlite3_step(st);
-    const char *text =
-        result == SQLITE_ROW ? (const char *)sqlite3_column_text(st, 0) : NULL;
-    if (result != SQLITE_ROW && result != SQLITE_DONE)
-        code = fail(s, result, e);
-    else if (text != NULL && strcmp(text, "ok") != 0)
-        code = err_set(e, ERR_CORRUPT, "store %.80s is damaged: %.60s%s",
-                       s->path, text, remedy(ERR_CORRUPT));
-    sqlite3_finalize(st);
-    return code;
+    if (ask(s, sql, &a, e) != ERR_OK)
+        return e->code;
+    if (strcmp(a.text, "ok") != 0)
+        return err_set(e, ERR_CORRUPT, "store %.80s is damaged: %s%s", s->path,
+                       a.text, remedy(ERR_CORRUPT));
+    return ERR_OK;
 }
 
 /* A large file would take long: there, what few pages count for all. */
@@ -371,13 +392,13 @@ static enum err_code check_contents(struct sqlite *s, struct err *e)
         "PRAGMA integrity_check(version_numbers)",
         "PRAGMA integrity_check(services)",
     };
-    int64_t pages, page_bytes, number;
+    struct answer pages, page_bytes, number;
 
-    if (number_of(&s->base, "PRAGMA page_count", &pages, e) != ERR_OK ||
-        number_of(&s->base, "PRAGMA page_size", &page_bytes, e) != ERR_OK ||
-        version(&s->base, &number, e) != ERR_OK)
+    if (ask(s, "PRAGMA page_count", &pages, e) != ERR_OK ||
+        ask(s, "PRAGMA page_size", &page_bytes, e) != ERR_OK ||
+        ask(s, "PRAGMA user_version", &number, e) != ERR_OK)
         return e->code;
-    if (number == 0 || pages <= CHECKED_BYTES / page_bytes)
+    if (number.number == 0 || pages.number <= CHECKED_BYTES / page_bytes.number)
         return check_with(s, "PRAGMA integrity_check(1)", e);
     for (size_t i = 0; i < sizeof small / sizeof *small; i++) {
         if (check_with(s, small[i], e) != ERR_OK)
@@ -388,19 +409,12 @@ static enum err_code check_contents(struct sqlite *s, struct err *e)
 
 static enum err_code set_log(struct sqlite *s, struct err *e)
 {
-    sqlite3_stmt *st = NULL;
-    int result = sqlite3_prepare_v2(s->handle, "PRAGMA journal_mode = WAL", -1,
-                                    &st, NULL);
+    struct answer a;
 
-    if (result == SQLITE_OK)
-        result = sqlite3_step(st);
-    bool is_log = result == SQLITE_ROW &&
-                  strcmp((const char *)sqlite3_column_text(st, 0), "wal") == 0;
-    sqlite3_finalize(st);
-    if (is_log)
+    if (ask(s, "PRAGMA journal_mode = WAL", &a, e) != ERR_OK)
+        return e->code;
+    if (strcmp(a.text, "wal") == 0)
         return ERR_OK;
-    if (result != SQLITE_ROW)
-        return fail(s, result, e);
     return err_set(e, ERR_IO,
                    "store %.100s: the file system cannot hold a write-ahead "
                    "log (no shared memory); choose a local disk with --store",

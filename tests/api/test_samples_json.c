@@ -178,10 +178,19 @@ END_TEST
 
 START_TEST(wrong_queries_are_named)
 {
-    static const char *const queries[] = {
-        "limit=0",    "limit=1001",  "after=-1", "batch=0",   "inputs=yes",
-        "label=",     "unlabelled",  "top=1",    "after=1.5", "limit=ten",
-        "batch=1e99", "label=a&label=b", "label=a&unlabelled=true"};
+    static const char *const queries[] = {"limit=0",
+                                          "limit=1001",
+                                          "after=-1",
+                                          "batch=0",
+                                          "inputs=yes",
+                                          "label=",
+                                          "unlabelled",
+                                          "top=1",
+                                          "after=1.5",
+                                          "limit=ten",
+                                          "batch=1e99",
+                                          "label=a&label=b",
+                                          "label=a&unlabelled=true"};
 
     for (size_t i = 0; i < sizeof queries / sizeof queries[0]; i++) {
         char path[128], word[32];

@@ -7,6 +7,7 @@
 
 #include <check.h>
 #include <stdio.h>
+#include <string.h>
 
 #define WHEN 1700000000000
 
@@ -85,6 +86,78 @@ void stores_add(struct database *db, const char *model, const char *label,
     mem_free(x);
     mem_free(labels);
     mem_free(room);
+}
+
+bool stores_see(void *arg, const struct sample *s)
+{
+    struct stores_seen *seen = arg;
+    struct stores_sample *row = &seen->samples[seen->n];
+
+    ck_assert_uint_lt(seen->n, STORES_SEEN);
+    row->id = s->id;
+    row->batch = s->batch;
+    row->held_out = s->held_out;
+    row->first = s->x[0];
+    snprintf(row->label, sizeof row->label, "%s",
+             s->label != NULL ? s->label : "");
+    seen->n++;
+    return seen->n != seen->stop_after;
+}
+
+struct stores_seen *stores_each(struct database *db, const char *model,
+                                const struct samples_filter *f, int64_t after,
+                                size_t limit)
+{
+    static struct stores_seen seen;
+    struct err e = {.code = ERR_OK};
+
+    seen.n = seen.stop_after = 0;
+    ck_assert_msg(samples_each(db, model, f, after, limit, stores_see, &seen,
+                               &e) == ERR_OK,
+                  "%s", e.msg);
+    return &seen;
+}
+
+struct samples_counts stores_count(struct database *db, const char *model)
+{
+    struct samples_counts c;
+    struct err e = {.code = ERR_OK};
+
+    ck_assert_msg(samples_count(db, model, &c, &e) == ERR_OK, "%s", e.msg);
+    return c;
+}
+
+/* Of one label. */
+static void count_rows(const struct stores_seen *seen, const char *label,
+                       uint64_t *n, uint64_t *held)
+{
+    *n = *held = 0;
+    for (size_t i = 0; i < seen->n; i++) {
+        if (strcmp(seen->samples[i].label, label) == 0) {
+            *n += 1;
+            *held += seen->samples[i].held_out;
+        }
+    }
+}
+
+void stores_check_counts(struct database *db, const char *model)
+{
+    const struct samples_filter any = {0};
+    const struct stores_seen *rows =
+        stores_each(db, model, &any, 0, STORES_SEEN);
+    struct samples_counts c = stores_count(db, model);
+    uint64_t n, held;
+
+    ck_assert_uint_eq(c.stored, rows->n);
+    ck_assert_uint_eq(c.total, c.stored + c.evicted);
+    for (size_t i = 0; i < c.n_labels; i++) {
+        count_rows(rows, c.labels[i].name, &n, &held);
+        ck_assert_uint_eq(c.labels[i].stored, n);
+        ck_assert_uint_eq(c.labels[i].held_out, held);
+    }
+    count_rows(rows, "", &n, &held);
+    ck_assert_uint_eq(c.unlabelled, n);
+    samples_counts_fini(&c);
 }
 
 struct store *stores_open(const char *url)

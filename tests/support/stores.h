@@ -29,6 +29,31 @@ void stores_add(struct database *db, const char *model, const char *label,
                 size_t n, size_t size, uint64_t first,
                 const struct samples_limits *limits, int64_t *ids);
 
+/* What a visit has seen. */
+#define STORES_SEEN 4096
+struct stores_seen {
+    size_t n;
+    size_t stop_after; /* 0: never */
+    struct stores_sample {
+        int64_t id, batch;
+        bool held_out;
+        char label[SAMPLES_MAX_LABEL_BYTES + 1]; /* "": none */
+        float first;                             /* number of the row */
+    } samples[STORES_SEEN];
+};
+
+/* A visit; arg is a struct stores_seen. */
+bool stores_see(void *arg, const struct sample *s);
+
+/* Those that fit, in a static struct. */
+struct stores_seen *stores_each(struct database *db, const char *model,
+                                const struct samples_filter *f, int64_t after,
+                                size_t limit);
+struct samples_counts stores_count(struct database *db, const char *model);
+
+/* Fails the test unless the model's counts say what its rows say. */
+void stores_check_counts(struct database *db, const char *model);
+
 /* A store of its own, with room for what tests submit. */
 struct store *stores_open(const char *url);
 

@@ -1,5 +1,4 @@
-/* Samples: what comes is kept as it came, counted, bounded, deleted; labels
- * that come later.
+/* Samples: what comes is kept as it came, counted and deleted.
  */
 #include "lib/base/mem.h"
 #include "lib/store/samples.h"
@@ -35,92 +34,6 @@ static void tear_down(void)
 
 /* ---- helpers ---- */
 
-struct seen {
-    size_t n;
-    int64_t ids[4096];
-    int64_t batches[4096];
-    bool held_out[4096];
-    char labels[4096][SAMPLES_MAX_LABEL_BYTES + 1];
-    float first[4096];
-    size_t stop_after; /* 0: never */
-};
-
-static bool note(void *arg, const struct sample *s)
-{
-    struct seen *seen = arg;
-
-    ck_assert_uint_lt(seen->n, 4096);
-    seen->ids[seen->n] = s->id;
-    seen->batches[seen->n] = s->batch;
-    seen->held_out[seen->n] = s->held_out;
-    seen->first[seen->n] = s->x[0];
-    snprintf(seen->labels[seen->n], sizeof seen->labels[0], "%s",
-             s->label != NULL ? s->label : "");
-    seen->n++;
-    return seen->n != seen->stop_after;
-}
-
-static struct seen *each(const char *model, const struct samples_filter *f,
-                         int64_t after, size_t limit)
-{
-    static struct seen seen;
-    struct err e = {.code = ERR_OK};
-
-    seen.n = seen.stop_after = 0;
-    ck_assert_msg(samples_each(db, model, f, after, limit, note, &seen, &e) ==
-                      ERR_OK,
-                  "%s", e.msg);
-    return &seen;
-}
-
-static struct samples_counts count(const char *model)
-{
-    struct samples_counts c;
-    struct err e = {.code = ERR_OK};
-
-    ck_assert_msg(samples_count(db, model, &c, &e) == ERR_OK, "%s", e.msg);
-    return c;
-}
-
-static uint64_t stored_of(const struct samples_counts *c, const char *label)
-{
-    for (size_t i = 0; i < c->n_labels; i++) {
-        if (strcmp(c->labels[i].name, label) == 0)
-            return c->labels[i].stored;
-    }
-    return 0;
-}
-
-/* The tallies say what the rows say. */
-static void check_tallies(const char *model)
-{
-    static struct seen rows;
-    struct samples_counts c = count(model);
-    uint64_t unlabelled = 0;
-    struct err e;
-
-    rows.n = rows.stop_after = 0;
-    ck_assert_int_eq(samples_each(db, model, &any, 0, 4096, note, &rows, &e),
-                     ERR_OK);
-    ck_assert_uint_eq(c.stored, rows.n);
-    ck_assert_uint_eq(c.total, c.stored + c.evicted);
-    for (size_t i = 0; i < c.n_labels; i++) {
-        uint64_t n = 0, held = 0;
-        for (size_t k = 0; k < rows.n; k++) {
-            if (strcmp(rows.labels[k], c.labels[i].name) == 0) {
-                n++;
-                held += rows.held_out[k];
-            }
-        }
-        ck_assert_uint_eq(c.labels[i].stored, n);
-        ck_assert_uint_eq(c.labels[i].held_out, held);
-    }
-    for (size_t k = 0; k < rows.n; k++)
-        unlabelled += rows.labels[k][0] == 0;
-    ck_assert_uint_eq(c.unlabelled, unlabelled);
-    samples_counts_fini(&c);
-}
-
 static enum err_code try_add(const char *model, const char *label, size_t size,
                              const struct samples_limits *limits, struct err *e)
 {
@@ -155,13 +68,13 @@ START_TEST(a_batch_comes_back_as_it_came)
     ck_assert_int_ge(batch, 1);
     ck_assert_int_ge(ids[0], 1);
     ck_assert_int_eq(ids[1], ids[0] + 1);
-    const struct seen *seen = each("m", &any, 0, 100);
+    const struct stores_seen *seen = stores_each(db, "m", &any, 0, 100);
     ck_assert_uint_eq(seen->n, 2);
-    ck_assert_int_eq(seen->ids[1], ids[1]);
-    ck_assert_int_eq(seen->batches[0], batch);
-    ck_assert_str_eq(seen->labels[0], "sieben");
-    ck_assert_str_eq(seen->labels[1], "");
-    struct samples_counts c = count("m");
+    ck_assert_int_eq(seen->samples[1].id, ids[1]);
+    ck_assert_int_eq(seen->samples[0].batch, batch);
+    ck_assert_str_eq(seen->samples[0].label, "sieben");
+    ck_assert_str_eq(seen->samples[1].label, "");
+    struct samples_counts c = stores_count(db, "m");
     ck_assert_uint_eq(c.total, 2);
     ck_assert_uint_eq(c.stored, 2);
     ck_assert_uint_eq(c.accepted, 2);
@@ -169,7 +82,7 @@ START_TEST(a_batch_comes_back_as_it_came)
     ck_assert_int_eq(c.last_id, ids[1]);
     ck_assert_uint_eq(c.n_labels, 1);
     samples_counts_fini(&c);
-    check_tallies("m");
+    stores_check_counts(db, "m");
 }
 END_TEST
 
@@ -201,11 +114,11 @@ END_TEST
 
 START_TEST(an_unknown_model_has_nothing)
 {
-    struct samples_counts c = count("none");
+    struct samples_counts c = stores_count(db, "none");
 
     ck_assert_uint_eq(c.total + c.stored + c.accepted + c.n_labels, 0);
     samples_counts_fini(&c);
-    ck_assert_uint_eq(each("none", &any, 0, 10)->n, 0);
+    ck_assert_uint_eq(stores_each(db, "none", &any, 0, 10)->n, 0);
 }
 END_TEST
 
@@ -251,15 +164,15 @@ START_TEST(every_fifth_of_a_label_is_held_out)
     for (int i = 0; i < 12; i++)
         stores_add(db, "m", "b", 1, SIZE, 0, &wide, NULL);
     stores_add(db, "m", "a", 2, SIZE, 0, &wide, NULL);
-    struct samples_counts c = count("m");
+    struct samples_counts c = stores_count(db, "m");
     ck_assert_uint_eq(c.labels[0].held_out, 5);
     ck_assert_uint_eq(c.labels[1].held_out, 2);
     samples_counts_fini(&c);
-    const struct seen *seen = each("m", &any, 0, 100);
+    const struct stores_seen *seen = stores_each(db, "m", &any, 0, 100);
     for (size_t i = 0; i < 23; i++)
-        ck_assert_int_eq(seen->held_out[i], i % 5 == 4);
-    ck_assert(seen->held_out[36]);
-    check_tallies("m");
+        ck_assert_int_eq(seen->samples[i].held_out, i % 5 == 4);
+    ck_assert(seen->samples[36].held_out);
+    stores_check_counts(db, "m");
 }
 END_TEST
 
@@ -280,22 +193,22 @@ START_TEST(filters_and_pages_find_what_fits)
     const struct samples_filter unknown = {.label = "zz"};
     const struct samples_filter absurd = {.label = "a", .unlabelled = true};
 
-    ck_assert_uint_eq(each("m", &a, 0, 100)->n, 10);
-    ck_assert_uint_eq(each("m", &none, 0, 100)->n, 10);
-    ck_assert_uint_eq(each("m", &batch, 0, 100)->n, 10);
-    ck_assert_uint_eq(each("m", &both, 0, 100)->n, 10);
-    ck_assert_uint_eq(each("m", &neither, 0, 100)->n, 0);
-    ck_assert_uint_eq(each("m", &foreign, 0, 100)->n, 0);
-    ck_assert_uint_eq(each("m", &unknown, 0, 100)->n, 0);
-    ck_assert_uint_eq(each("m", &absurd, 0, 100)->n, 0);
+    ck_assert_uint_eq(stores_each(db, "m", &a, 0, 100)->n, 10);
+    ck_assert_uint_eq(stores_each(db, "m", &none, 0, 100)->n, 10);
+    ck_assert_uint_eq(stores_each(db, "m", &batch, 0, 100)->n, 10);
+    ck_assert_uint_eq(stores_each(db, "m", &both, 0, 100)->n, 10);
+    ck_assert_uint_eq(stores_each(db, "m", &neither, 0, 100)->n, 0);
+    ck_assert_uint_eq(stores_each(db, "m", &foreign, 0, 100)->n, 0);
+    ck_assert_uint_eq(stores_each(db, "m", &unknown, 0, 100)->n, 0);
+    ck_assert_uint_eq(stores_each(db, "m", &absurd, 0, 100)->n, 0);
 
     int64_t after = 0;
     size_t pages = 0, rows = 0;
-    for (const struct seen *s; (s = each("m", &any, after, 7))->n > 0;
-         pages++) {
+    for (const struct stores_seen *s;
+         (s = stores_each(db, "m", &any, after, 7))->n > 0; pages++) {
         for (size_t i = 0; i < s->n; i++) {
-            ck_assert_int_gt(s->ids[i], after);
-            after = s->ids[i];
+            ck_assert_int_gt(s->samples[i].id, after);
+            after = s->samples[i].id;
         }
         rows += s->n;
     }
@@ -306,17 +219,18 @@ END_TEST
 
 START_TEST(a_visit_can_stop)
 {
-    struct seen *seen = each("m", &any, 0, 1);
+    struct stores_seen *seen = stores_each(db, "m", &any, 0, 1);
     struct err e;
 
     stores_add(db, "m", "a", 10, SIZE, 0, &wide, NULL);
     seen->n = 0;
     seen->stop_after = 4;
-    ck_assert_int_eq(samples_each(db, "m", &any, 0, 100, note, seen, &e),
+    ck_assert_int_eq(samples_each(db, "m", &any, 0, 100, stores_see, seen, &e),
                      ERR_OK);
     ck_assert_uint_eq(seen->n, 4);
     seen->n = 0;
-    ck_assert_int_eq(samples_draw(db, "m", 100, 100, note, seen, &e), ERR_OK);
+    ck_assert_int_eq(samples_draw(db, "m", 100, 100, stores_see, seen, &e),
+                     ERR_OK);
     ck_assert_uint_eq(seen->n, 4);
 }
 END_TEST
@@ -354,7 +268,7 @@ static uint64_t delete (const char *model, const struct samples_filter *f)
 
     ck_assert_msg(samples_delete(db, model, f, &deleted, &e) == ERR_OK, "%s",
                   e.msg);
-    check_tallies("m");
+    stores_check_counts(db, "m");
     return deleted;
 }
 
@@ -382,12 +296,12 @@ START_TEST(deleting_takes_what_fits_and_no_more)
     ck_assert_uint_eq(delete ("m", &(struct samples_filter){.label = "a"}), 10);
     ck_assert_uint_eq(
         delete ("m", &(struct samples_filter){.unlabelled = true}), 10);
-    struct samples_counts c = count("m");
+    struct samples_counts c = stores_count(db, "m");
     ck_assert_uint_eq(c.total, 0);
     ck_assert_uint_eq(c.n_labels, 0);
     ck_assert_uint_eq(c.accepted, 24);
     samples_counts_fini(&c);
-    ck_assert_uint_eq(each("other", &any, 0, 100)->n, 10);
+    ck_assert_uint_eq(stores_each(db, "other", &any, 0, 100)->n, 10);
     ck_assert_uint_eq(delete ("other", &any), 10);
     ck_assert_uint_eq(delete ("none", &any), 0);
 }
@@ -402,99 +316,7 @@ START_TEST(numbers_are_never_given_twice)
     int64_t before = ids[2];
     stores_add(db, "m", "a", 3, SIZE, 0, &wide, ids);
     ck_assert_int_gt(ids[0], before);
-    ck_assert_int_eq(each("m", &any, 0, 10)->batches[0], 2);
-}
-END_TEST
-
-/* ---- labels later ---- */
-
-static enum err_code label(int64_t id, const char *to, struct err *e)
-{
-    enum err_code code = samples_set_label(db, "m", id, to, &wide, e);
-
-    check_tallies("m");
-    return code;
-}
-
-START_TEST(labels_may_come_later_and_change)
-{
-    int64_t ids[20];
-    struct err e;
-
-    stores_add(db, "m", NULL, 20, SIZE, 100, &wide, ids);
-    stores_add(db, "other", "b", 1, SIZE, 0, &wide, NULL);
-    ck_assert_int_eq(label(ids[0], "a", &e), ERR_OK);
-    ck_assert_int_eq(label(ids[1], "a", &e), ERR_OK);
-    ck_assert_int_eq(label(ids[1], "a", &e), ERR_OK);
-    struct samples_counts c = count("m");
-    ck_assert_uint_eq(stored_of(&c, "a"), 2);
-    ck_assert_uint_eq(c.unlabelled, 18);
-    ck_assert_uint_eq(c.accepted, 20);
-    samples_counts_fini(&c);
-    ck_assert_int_eq(label(ids[0], "b", &e), ERR_OK);
-    ck_assert_int_eq(label(ids[1], NULL, &e), ERR_OK);
-    c = count("m");
-    ck_assert_uint_eq(c.n_labels, 1);
-    ck_assert_uint_eq(stored_of(&c, "b"), 1);
-    samples_counts_fini(&c);
-
-    uint64_t which = 100;
-    float want[SIZE];
-    const struct seen *seen = each("m", &any, 0, 100);
-    for (size_t i = 0; i < seen->n; i++) {
-        stores_row(want, SIZE, which++);
-        ck_assert_mem_eq(&seen->first[i], want, sizeof want[0]);
-    }
-    ck_assert_int_eq(label(999, "a", &e), ERR_NOT_FOUND);
-    ck_assert_int_eq(label(21, "a", &e), ERR_NOT_FOUND); /* another model's */
-    ck_assert_int_eq(samples_set_label(db, "none", 1, "a", &wide, &e),
-                     ERR_NOT_FOUND);
-}
-END_TEST
-
-START_TEST(a_label_that_comes_later_has_its_share_held_out)
-{
-    for (int i = 0; i < 50; i++) {
-        int64_t id;
-        struct err e;
-        stores_add(db, "m", NULL, 1, SIZE, 0, &wide, &id);
-        ck_assert_int_eq(label(id, i % 2 ? "a" : "b", &e), ERR_OK);
-    }
-    struct samples_counts c = count("m");
-    ck_assert_uint_eq(c.labels[0].held_out, 5);
-    ck_assert_uint_eq(c.labels[1].held_out, 5);
-    samples_counts_fini(&c);
-}
-END_TEST
-
-START_TEST(what_is_held_out_stays_so)
-{
-    int64_t ids[5];
-    struct err e;
-
-    stores_add(db, "m", "a", 5, SIZE, 0, &wide, ids);
-    ck_assert_int_eq(label(ids[4], "b", &e), ERR_OK);
-    ck_assert_int_eq(label(ids[0], "b", &e), ERR_OK);
-    const struct seen *seen = each("m", &any, 0, 10);
-    for (size_t i = 0; i < 5; i++)
-        ck_assert_int_eq(seen->held_out[i], i == 4);
-}
-END_TEST
-
-START_TEST(a_new_label_must_have_room)
-{
-    const struct samples_limits one = {.max_samples = 10, .max_labels = 1};
-    int64_t ids[2];
-    struct err e;
-
-    stores_add(db, "m", "a", 2, SIZE, 0, &one, ids);
-    ck_assert_int_eq(samples_set_label(db, "m", ids[0], "b", &one, &e),
-                     ERR_TOO_LARGE);
-    check_tallies("m");
-    ck_assert_int_eq(samples_set_label(db, "m", ids[0], NULL, &one, &e),
-                     ERR_OK);
-    ck_assert_int_eq(samples_set_label(db, "m", ids[1], "b", &one, &e), ERR_OK);
-    check_tallies("m");
+    ck_assert_int_eq(stores_each(db, "m", &any, 0, 10)->samples[0].batch, 2);
 }
 END_TEST
 
@@ -524,12 +346,5 @@ Suite *suite_samples(void)
     tcase_add_test(t, numbers_are_never_given_twice);
     suite_add_tcase(s, t);
 
-    t = tcase_create("labels later");
-    tcase_add_checked_fixture(t, set_up, tear_down);
-    tcase_add_test(t, labels_may_come_later_and_change);
-    tcase_add_test(t, a_label_that_comes_later_has_its_share_held_out);
-    tcase_add_test(t, what_is_held_out_stays_so);
-    tcase_add_test(t, a_new_label_must_have_room);
-    suite_add_tcase(s, t);
     return s;
 }

@@ -89,7 +89,7 @@ static void check_rows(const struct rehearsal *r, const struct recipe *recipe,
 {
     struct rows rows;
     bool validation[BLOBS_MAX_ROWS] = {false}, seen[BLOBS_MAX_ROWS] = {false};
-    ck_assert(!rows_init(&rows, recipe, d, seed, &e));
+    ck_assert(!rows_init(&rows, recipe, d, NULL, seed, &e));
     for (size_t i = 0; i < rows.n_validation; i++)
         validation[rows.validation[i]] = true;
     rows_fini(&rows);
@@ -253,7 +253,7 @@ static size_t kept_of_wide(const char *members)
     for (size_t i = 0; i < sizeof bytes; i++)
         bytes[i] = (uint8_t)(i / WIDE + i % 7);
     struct model *m = model_new(r->model, NULL, 0, &e);
-    ck_assert_msg(m && !rows_init(&rows, r, &d, 1, &e), "%s", e.msg);
+    ck_assert_msg(m && !rows_init(&rows, r, &d, NULL, 1, &e), "%s", e.msg);
     ck_assert_msg(!keep_add(m, r, &d, &rows, &e), "%s", e.msg);
     size_t n = m->rehearsal.n;
     for (size_t i = 0; i < n; i++)
