@@ -10,8 +10,9 @@
     X(err) X(mem) X(arena) X(buf) X(utf8) X(clock) X(rng) X(json_check)        \
     X(json_scan) X(json) X(file) X(lock) X(queue) X(team) X(log) X(math)       \
     X(lanes) X(eigen) X(convolution) X(fields) X(safetensors) X(npy) X(idx)    \
-    X(npz) X(csv) X(image) X(canvas) X(dataset) X(photographs) X(hierarchy)    \
-    X(pools) X(groups) X(groups_codes) X(windows) X(windows_rule)              \
+    X(npz) X(csv) X(image) X(canvas) X(dataset) X(dataset_labels)              \
+    X(photographs) X(hierarchy) X(pools) X(groups) X(groups_codes) X(windows)  \
+    X(windows_rule)                                                            \
     X(windows_emit) X(tree) X(lateral) X(lateral_codes) X(gaussian) X(conv2d)  \
     X(local2d) X(axes) X(preprocess) X(preprocess_pictures) X(solver)          \
     X(iterative) X(model) X(prune) X(emit) X(orientation) X(pinwheels)         \
