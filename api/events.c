@@ -27,6 +27,7 @@ struct events {
     size_t seen;         /* number of the last epoch that the client has */
     struct job_progress progress; /* when the job was last under way */
     usec told_progress, read, said;
+    double told_seconds; /* of the progress that was told */
 };
 
 static void say_state(struct events *s, const struct job *j, bool under_way,
@@ -83,9 +84,12 @@ static void say_epochs(struct events *s, struct buf *out)
 
 static void say_progress(struct events *s, usec now, struct buf *out)
 {
-    if (now - s->told_progress < PROGRESS_EVERY)
+    double seconds = s->progress.at.seconds;
+
+    if (now - s->told_progress < PROGRESS_EVERY || seconds == s->told_seconds)
         return;
     s->told_progress = now;
+    s->told_seconds = seconds;
     buf_text(out, "event: progress\ndata: ");
     job_print_progress(out, &s->progress);
     buf_text(out, "\n\n");

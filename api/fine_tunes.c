@@ -149,7 +149,7 @@ enum err_code fine_tunes_start(struct call *call, struct err *e)
     start->options = options_text(call);
     if (start->options == NULL)
         return err_set(e, ERR_NO_MEMORY, "no memory for the options");
-    return pending_send(&start->pending, call, 0, e);
+    return pending_send(&start->pending, call, e);
 }
 
 /* ---- show ---- */
@@ -252,5 +252,5 @@ enum err_code fine_tunes_cancel(struct call *call, struct err *e)
     if (p == NULL)
         return e->code;
     p->after = pending_wake;
-    return pending_send(p, call, 0, e);
+    return pending_send(p, call, e);
 }

@@ -28,8 +28,8 @@ bool job_look(const struct learning *learning, int64_t id,
 
 void job_print_number(struct buf *b, double value)
 {
-    if (isfinite(value))
-        buf_json_double(b, value);
+    if (isfinite((float)value))
+        buf_json_float(b, (float)value);
     else
         buf_text(b, "null");
 }
@@ -59,7 +59,8 @@ void job_print_progress(struct buf *b, const struct job_progress *p)
     job_print_number(b, share(&p->at));
     buf_text(b, ",\"loss\":");
     job_print_number(b, p->at.loss);
-    job_print_held_out(b, &p->at, p->held_out);
+    if (p->at.rows > 0) /* before the first batch, which it is is not known */
+        job_print_held_out(b, &p->at, p->held_out);
     buf_text(b, ",\"seconds\":");
     job_print_number(b, p->at.seconds);
     buf_text(b, ",\"seconds_left\":");

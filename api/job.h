@@ -26,7 +26,7 @@ void job_print_progress(struct buf *b, const struct job_progress *p);
 void job_print_held_out(struct buf *b, const struct learner_progress *at,
                         double held_out);
 
-/* The number, or null if it is not finite. */
+/* The number, as a float, or null if it is not finite as one. */
 void job_print_number(struct buf *b, double value);
 
 #endif

@@ -45,8 +45,7 @@ struct keep *keep_new(const struct call *call, const struct tensor *rows,
 
 enum err_code keep_send(struct keep *k, struct call *call, struct err *e)
 {
-    return pending_send(&k->pending, call,
-                        k->rows.n * k->rows.size * sizeof *k->rows.x, e);
+    return pending_send(&k->pending, call, e);
 }
 
 void keep_print_ids(const struct keep *k)

@@ -66,5 +66,5 @@ enum err_code labels_put(struct call *call, struct err *e)
     if (put == NULL || read_body(call, &put->label, e) != ERR_OK)
         return e->code;
     put->pending.after = pending_wake;
-    return pending_send(&put->pending, call, 0, e);
+    return pending_send(&put->pending, call, e);
 }

@@ -163,8 +163,13 @@ static void done(struct store_work *w, const struct err *result)
     request->finished(request->finished_arg);
 }
 
-enum err_code pending_send(struct pending *p, struct call *call, size_t bytes,
-                           struct err *e)
+/* What the request holds while it waits; its body the server counts. */
+static size_t held_bytes(const struct call *call)
+{
+    return call->request->memory->used_bytes + call->response->body.room;
+}
+
+enum err_code pending_send(struct pending *p, struct call *call, struct err *e)
 {
     const struct learning *learning = learning_need(call, e);
 
@@ -174,7 +179,7 @@ enum err_code pending_send(struct pending *p, struct call *call, size_t bytes,
         return print_refuse(&call->response->body, e);
     p->printed = call->response->body.length;
     p->work = (struct store_work){
-        .run = run, .done = done, .bytes = sizeof *p + bytes};
+        .run = run, .done = done, .bytes = held_bytes(call)};
     if (call->request->finished == NULL) {
         *e = (struct err){0};
         if (store_write(learning->store, &p->work, e) != ERR_OK)

@@ -48,9 +48,8 @@ enum err_code pending_take_key(struct pending *p, struct err *e) ERR_CHECKED;
 enum err_code pending_wake(struct pending *p, struct err *e);
 
 /* The last step of a handler, whose result is its own: the reply is filled in
- * later, or, if the request cannot wait, now. `bytes`: what is to be written,
- * roughly. ERR_BUSY: too much waits. */
-enum err_code pending_send(struct pending *p, struct call *call, size_t bytes,
-                           struct err *e) ERR_CHECKED;
+ * later, or, if the request cannot wait, now. ERR_BUSY: too much waits. */
+enum err_code pending_send(struct pending *p, struct call *call, struct err *e)
+    ERR_CHECKED;
 
 #endif

@@ -248,12 +248,26 @@ bool route_find(struct call *call, char *allow, size_t size)
     return false;
 }
 
+/* Whether the row only lets a client name the version for another one. */
+static bool has_twin(const struct route *row)
+{
+    const struct route *other = routes;
+
+    if (strstr(row->pattern, "{version}/") == NULL)
+        return false;
+    while (other->method != NULL &&
+           (other->handle != row->handle ||
+            strstr(other->pattern, "{version}") != NULL))
+        other++;
+    return other->method != NULL;
+}
+
 void route_list(struct buf *b)
 {
     const char *before = "";
 
     for (const struct route *row = routes; row->method != NULL; row++) {
-        if (strstr(row->pattern, "{version}/") != NULL)
+        if (has_twin(row))
             continue;
         buf_printf(b, "%s%s %s", before, row->method, row->pattern);
         before = ", ";

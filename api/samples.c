@@ -196,5 +196,5 @@ enum err_code samples_remove(struct call *call, struct err *e)
         learning_check_model(call, e) != ERR_OK)
         return e->code;
     struct pending *p = pending_new(call, sizeof *p, write_deletion, e);
-    return p == NULL ? e->code : pending_send(p, call, 0, e);
+    return p == NULL ? e->code : pending_send(p, call, e);
 }

@@ -183,5 +183,5 @@ enum err_code versions_activate(struct call *call, struct err *e)
     if (p == NULL)
         return e->code;
     p->after = serve;
-    return pending_send(p, call, 0, e);
+    return pending_send(p, call, e);
 }

@@ -164,7 +164,7 @@ static enum err_code open_store(struct app *app, struct err *e)
     };
 
     if (make_data_folder(c->data_dir, e) != ERR_OK)
-        return err_wrap(e, "--data-dir");
+        return err_wrap(e, "the store's folder (--data-dir)");
     if (s.url == NULL) {
         snprintf(app->store_url, sizeof app->store_url,
                  "sqlite:%s/store.sqlite", c->data_dir);

@@ -63,9 +63,9 @@ enum err_code npy_to_int64(const struct npy *a, long long *out, struct err *e)
     ERR_CHECKED;
 
 bool npy_is_text(const struct npy *a);
-/* Element i of a row of texts (rank 0 or 1) as UTF-8, with a zero after it, into out; its
- * bytes go to *length. ERR_TOO_LARGE if it has `size` bytes or more,
- * ERR_INVALID if it holds what is no character. */
+/* Element i of a row of texts (rank 0 or 1) as UTF-8, with a zero after it,
+ * into out; its bytes go to *length. ERR_TOO_LARGE if it has `size` bytes or
+ * more, ERR_INVALID if it holds what is no character. */
 enum err_code npy_text(const struct npy *a, size_t i, char *out, size_t size,
                        size_t *length, struct err *e) ERR_CHECKED;
 

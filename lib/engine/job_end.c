@@ -63,6 +63,21 @@ struct end {
     bool done; /* guarded by the learner's lock */
 };
 
+/* Whether another version than the parent serves now. A recorded one that could
+ * not be loaded does not. */
+static bool has_moved(const struct job_run *r, uint64_t service)
+{
+    struct registry *registry = r->l->settings.registry;
+    struct err unused;
+
+    if (service == 0 || service == r->job.parent)
+        return false;
+    const struct served *s =
+        registry_acquire(registry, r->job.model, service, &unused);
+    registry_release(registry, s);
+    return s != NULL;
+}
+
 /* Whether the version goes into service; if not, why, into end->reason. */
 static enum err_code settle(struct end *end, struct database *db, struct err *e)
 {
@@ -72,7 +87,7 @@ static enum err_code settle(struct end *end, struct database *db, struct err *e)
 
     if (versions_get_service(db, end->job.model, &service, e) != ERR_OK)
         return e->code;
-    bool moved = service != 0 && service != end->job.parent;
+    bool moved = has_moved(r, service);
     end->job.promoted =
         promote == LEARNER_PROMOTE_ALWAYS ||
         (promote == LEARNER_PROMOTE_IF_BETTER && r->result.better && !moved);

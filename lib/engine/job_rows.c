@@ -148,7 +148,7 @@ static enum err_code read_rows(struct reading *g, struct database *db)
     struct samples_counts *counts = &g->rows->counts;
     const struct job_rows_want *want = g->want;
     size_t bytes = model_inputs(want->model) * sizeof(float);
-    size_t room = at_most(JOB_ROWS_MAX_BYTES / bytes, JOB_ROWS_MAX);
+    size_t room = at_most(want->max_bytes / bytes, want->max_rows);
 
     if (samples_count(db, want->name, counts, g->e) != ERR_OK)
         return g->e->code;

@@ -11,9 +11,6 @@
 #include "lib/store/samples.h"
 #include "lib/store/store.h"
 
-#define JOB_ROWS_MAX 60000
-#define JOB_ROWS_MAX_BYTES ((size_t)256 << 20) /* of the inputs */
-
 struct job_rows {
     /* Floats; labels are indices into names; hash is of ids and labels. */
     struct dataset data;
@@ -25,7 +22,8 @@ struct job_rows {
 struct job_rows_want {
     const char *name;
     const struct model *model;
-    int64_t last_id; /* samples that came later are not seen */
+    int64_t last_id;            /* samples that came later are not seen */
+    size_t max_rows, max_bytes; /* of the inputs as floats */
     /* Asked now and then; false stops (ERR_CONFLICT). */
     bool (*go_on)(void *arg);
     void *arg;

@@ -11,8 +11,6 @@
 #include <stdio.h>
 
 #define USEC_PER_MS 1000
-/* Of the operator's rehearsal rows, and of his test rows, as floats. */
-#define MAX_DATA_BYTES ((size_t)256 << 20)
 
 /* ---- whether to go on ---- */
 
@@ -160,7 +158,7 @@ static enum err_code load_data(const struct job_run *r,
     const char *path = named_paths_find(paths, r->job.model);
     struct dataset_want want = {.split = split,
                                 .rank = m->input_rank,
-                                .max_rows = MAX_DATA_BYTES /
+                                .max_rows = LEARNER_MAX_DATA_BYTES /
                                             (model_inputs(m) * sizeof(float))};
 
     if (path == NULL)
@@ -177,6 +175,8 @@ static enum err_code work(struct job_run *r, struct err *e)
     struct job_rows_want want = {.name = r->job.model,
                                  .model = r->parent->model,
                                  .last_id = r->job.last_id,
+                                 .max_rows = LEARNER_MAX_SAMPLES,
+                                 .max_bytes = LEARNER_MAX_DATA_BYTES,
                                  .go_on = job_may_go_on,
                                  .arg = r};
 
@@ -246,13 +246,10 @@ static enum err_code finish(struct job_run *r, const struct err *failure,
     r->job.reason = r->job.state == JOB_FAILED ? reason : NULL;
     enum err_code code = job_end(r, e);
     r->job.reason = NULL;
-    if (code == ERR_BUSY) {
-        discard(r);
-        return ERR_OK;
-    }
     if (code != ERR_OK) {
         discard(r);
-        return code;
+        job_files_pause(l->settings.data_dir, r->job.id);
+        return code == ERR_BUSY ? ERR_OK : code;
     }
     tidy(r);
     log_event(LOG_INFO, "learner", "job-ends",

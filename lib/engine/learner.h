@@ -6,6 +6,13 @@
  * whole and on disk does one transaction record version, service and the job's
  * end. A process that dies leaves its job running in the store: the next one
  * goes on from DATA/jobs/ID.checkpoint.
+ *
+ * Memory, beside that of the versions loaded (at most keep_versions and the one
+ * in service, of each model): while a job runs LEARNER_MAX_DATA_BYTES at most
+ * for its samples, once more for the operator's rows and once more for his test
+ * rows, as far as he names some; tune_bytes of the parent; and the child twice,
+ * as trained and as read back. A job over more samples takes of each label as
+ * many as it has, up to one number for all.
  */
 #ifndef SPARSED_ENGINE_LEARNER_H
 #define SPARSED_ENGINE_LEARNER_H
@@ -14,6 +21,9 @@
 #include "lib/engine/registry.h"
 #include "lib/store/jobs.h"
 #include "lib/store/store.h"
+
+#define LEARNER_MAX_SAMPLES 60000
+#define LEARNER_MAX_DATA_BYTES ((size_t)256 << 20) /* as floats */
 
 struct learner;
 
@@ -31,11 +41,12 @@ struct learner_settings {
 };
 
 /* Loads the tuned versions that the store knows, puts what it says into
- * service, removes files that it does not know, and starts the thread. Models
+ * service, removes what its jobs have left behind (nothing that it does not
+ * know: with the wrong store nothing is lost), and starts the thread. Models
  * of the registry must be loaded. Versions that cannot be loaded become
  * failures of the registry. `settings` and what it names are borrowed. NULL:
  * ERR_INVALID (a list's form), ERR_BUSY (another process has the data folder),
- * ERR_NO_MEMORY, ERR_IO. */
+ * ERR_NO_MEMORY, ERR_IO, and what the store gives. */
 struct learner *learner_new(const struct learner_settings *settings,
                             struct err *e);
 /* Stops the job under way within a batch, which leaves it to the next process,
@@ -55,7 +66,7 @@ struct learner_options {
     size_t epochs;        /* 0: the standard */
     double learning_rate; /* 0: the standard */
     enum learner_promote promote;
-    uint64_t seed;
+    uint64_t seed; /* below 2^53; 0: the job's number */
 };
 
 /* As a job's options and back. NULL: out of memory; ERR_CORRUPT. */
@@ -89,7 +100,9 @@ struct learner_progress {
 
 /* False if the job is not under way (any more). While it is, its store record
  * says running and its new version is not in service: so ask here first. Epochs
- * from..from+max-1 of the n_epochs go to `epochs`, *n gets how many. */
+ * from..from+max-1 of the n_epochs go to `epochs`, *n gets how many. The job
+ * that ended last is told likewise, with false, so that nobody misses its last
+ * epochs. */
 bool learner_look(struct learner *l, int64_t job, struct learner_progress *p,
                   size_t from, struct learner_epoch *epochs, size_t max,
                   size_t *n);

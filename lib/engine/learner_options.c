@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define MAX_RATE 1e6
-#define MAX_SEED ((size_t)1 << 53) /* JSON numbers are doubles */
+#define MAX_SEED (((size_t)1 << 53) - 1) /* JSON numbers are doubles */
 
 static const char *const promote_names[] = {
     [LEARNER_PROMOTE_IF_BETTER] = "if_better",

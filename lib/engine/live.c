@@ -78,9 +78,10 @@ bool live_look(struct live *l, int64_t job, struct learner_progress *p,
                size_t from, struct learner_epoch *epochs, size_t max, size_t *n)
 {
     lock_take(&l->lock);
-    bool found = l->running && l->now.job == job;
+    bool known = l->now.job == job;
+    bool found = known && l->running;
     *n = 0;
-    if (found) {
+    if (known) {
         *p = l->now;
         size_t left = from < l->now.n_epochs ? l->now.n_epochs - from : 0;
         *n = left < max ? left : max;

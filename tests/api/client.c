@@ -94,8 +94,8 @@ void client_open(struct client *c)
 
 void client_learn(struct client *c)
 {
-    struct store_settings settings = {.max_waiting = 64,
-                                      .max_waiting_bytes = CLIENT_WAITING_BYTES};
+    struct store_settings settings = {
+        .max_waiting = 64, .max_waiting_bytes = CLIENT_WAITING_BYTES};
     struct err e = {0};
     char url[600];
 

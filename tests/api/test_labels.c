@@ -89,9 +89,9 @@ START_TEST(unknown_samples_are_not_found)
     client_refused(&c, 404, "1");
     client_put(&c, "/v1/models/nobody/samples/1/label", "{\"label\":\"a\"}");
     client_refused(&c, 404, "nobody");
-    for (const char *const *p = (const char *const[]){"0", "01", "-1", "x",
-                                                      "9999999999999999999",
-                                                      NULL};
+    for (const char *const *p =
+             (const char *const[]){"0", "01", "-1", "x", "9999999999999999999",
+                                   NULL};
          *p != NULL; p++) {
         char path[80];
         snprintf(path, sizeof path, SAMPLES "/%s/label", *p);

@@ -126,9 +126,9 @@ END_TEST
 
 START_TEST(without_a_store_learning_is_refused_with_the_reason)
 {
-    static const char *const posts[] = {
-        SAMPLES, "/v1/models/small/fine-tunes",
-        "/v1/models/small/versions/1/activate", "/v1/fine-tunes/1/cancel"};
+    static const char *const posts[] = {SAMPLES, "/v1/models/small/fine-tunes",
+                                        "/v1/models/small/versions/1/activate",
+                                        "/v1/fine-tunes/1/cancel"};
     static const char *const gets[] = {SAMPLES, "/v1/fine-tunes",
                                        "/v1/fine-tunes/1",
                                        "/v1/fine-tunes/1/events"};

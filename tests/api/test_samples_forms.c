@@ -7,6 +7,7 @@
 #include "lib/data/npy.h"
 #include "lib/data/npz.h"
 #include "tests/support/tmp.h"
+#include "tests/support/zip.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -138,9 +139,8 @@ START_TEST(npy_rows_share_a_label)
         post("application/x-npy", SAMPLES "?label=caf%C3%A9", b.data, b.length),
         201);
     ck_assert_int_eq(post("application/x-npy", SAMPLES, b.data, b.length), 201);
-    check_labels((const char *const[]){"caf\xc3\xa9", "caf\xc3\xa9", NULL,
-                                       NULL},
-                 4);
+    check_labels(
+        (const char *const[]){"caf\xc3\xa9", "caf\xc3\xa9", NULL, NULL}, 4);
     client_same_floats(&c, "samples[1].input", two + 6, 6);
     post("application/x-npy", SAMPLES "?label=a%07", b.data, b.length);
     client_refused(&c, 422, "label: byte 1 is a control character");
@@ -207,6 +207,45 @@ START_TEST(whole_numbers_are_classes_or_texts)
 }
 END_TEST
 
+/* Texts of three, two of them, as numpy.savez writes them. */
+static int post_texts(const char *texts, size_t length)
+{
+    static const char dict[] = "{'descr': '<U3', 'fortran_order': False, "
+                               "'shape': (2,), }";
+    struct buf x, y, zip;
+
+    buf_init(&x, 4096);
+    buf_init(&y, 4096);
+    npy_print_floats(&x, (const size_t[]){2, 6}, 2, two);
+    buf_add(&y, "\x93NUMPY\1", 8);
+    buf_char(&y, sizeof dict - 1);
+    buf_char(&y, 0);
+    buf_text(&y, dict);
+    buf_add(&y, texts, length);
+    const struct zip_member members[] = {
+        {.name = "x.npy", .data = x.data, .length = x.length},
+        {.name = "y.npy", .data = y.data, .length = y.length},
+    };
+    zip_lay(&zip, members, 2);
+    int status = post("application/x-npz", SAMPLES, zip.data, zip.length);
+    buf_fini(&zip);
+    buf_fini(&y);
+    buf_fini(&x);
+    return status;
+}
+
+START_TEST(texts_are_labels_as_they_are)
+{
+    static const char good[24] = "\xe9\0\0\0t";
+    static const char bad[24] = "a\0\0\0\n";
+
+    ck_assert_int_eq(post_texts(good, 24), 201);
+    check_labels((const char *const[]){"\xc3\xa9t", NULL}, 2);
+    post_texts(bad, 24);
+    client_refused(&c, 422, "y[0]: byte 1 is a control character");
+}
+END_TEST
+
 START_TEST(wrong_archives_are_refused)
 {
     static const long long y[] = {1, 2, 3};
@@ -248,6 +287,7 @@ Suite *suite_samples_forms(void)
     tcase_add_test(t, a_label_in_the_query_is_for_arrays_and_pictures);
     tcase_add_test(t, a_picture_is_one_sample);
     tcase_add_test(t, whole_numbers_are_classes_or_texts);
+    tcase_add_test(t, texts_are_labels_as_they_are);
     tcase_add_test(t, wrong_archives_are_refused);
     suite_add_tcase(s, t);
     return s;

@@ -75,8 +75,8 @@ START_TEST(versions_that_are_not_there_stay_out)
     client_refused(&c, 413, "takes no body");
     ck_assert_uint_eq(recorded(), 0);
     client_get(&c, SMALL "versions");
-    ck_assert_ptr_nonnull(strstr(c.response.body.data,
-                                 "{\"version\":2,\"in_service\":true"));
+    ck_assert_ptr_nonnull(
+        strstr(c.response.body.data, "{\"version\":2,\"in_service\":true"));
 }
 END_TEST
 

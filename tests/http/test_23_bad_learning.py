@@ -101,8 +101,7 @@ def test_not_finite(t):
         x[1, 5] = bad
         for body, kind in ((learning.npz(x=x), NPZ), (digits.npy(x), NPY)):
             refuse(t, body, kind, 422, ["finite"])
-    refuse(t, b'{"inputs": [[1e999%s]]}' % (b", 0" * 63), JSON, 422)
-    for text in (b"NaN", b"Infinity"):
+    for text in (b"NaN", b"Infinity", b"1e999"):
         refuse(t, b'{"inputs": [[%s%s]]}' % (text, b", 0" * 63), JSON, 400)
 
 

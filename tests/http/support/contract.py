@@ -4,7 +4,8 @@ An example of an answer says which request gets it: the request body's example
 of the same name, or its own `x-request` with any of `method`, `path`, `query`,
 `headers`, `body` (JSON, or text as it is sent), `example` (a request body's
 example of another name). `x-models` names a folder of models, made by
-test_11, other than the usual one.
+test_11, other than the usual one. `x-recorded` marks an answer that came when
+more had happened than one request; it is held to its schema alone.
 """
 import json as json_text
 import re
@@ -220,6 +221,17 @@ def _with_parameters(path, operation):
     return path
 
 
+def recorded():
+    """(schema, answer) of the examples that nobody asks for again."""
+    responses = [response for _, _, operation in operations()
+                 for response in operation["responses"].values()]
+    for response in map(resolve, responses):
+        for media in response.get("content", {}).values():
+            for raw in media.get("examples", {}).values():
+                if raw.get("x-recorded"):
+                    yield media["schema"], raw["value"]
+
+
 def _stated(where, status, response):
     """(place, status, kind, example) of one response."""
     if "$ref" in response:
@@ -227,6 +239,8 @@ def _stated(where, status, response):
         response = resolve(response)
     for kind, media in response.get("content", {}).items():
         for name, raw in media.get("examples", {}).items():
+            if raw.get("x-recorded"):
+                continue
             yield [*where, "content", kind, "examples", name, "value"], \
                 status, kind, raw
 

@@ -306,8 +306,8 @@ START_TEST(texts_that_are_none_are_refused)
         {DICT("|S1", "False", "(1,)"), "\xc3", 1},
     };
     static const char *const wrong[] = {
-        DICT("<U0", "False", "(1,)"), DICT("<U", "False", "(1,)"),
-        DICT("<U-1", "False", "(1,)"), DICT("<U1x", "False", "(1,)"),
+        DICT("<U0", "False", "(1,)"),           DICT("<U", "False", "(1,)"),
+        DICT("<U-1", "False", "(1,)"),          DICT("<U1x", "False", "(1,)"),
         DICT("<U99999999999", "False", "(1,)"), DICT("|O", "False", "(1,)")};
     struct npy a;
     struct err e = {0};
@@ -318,8 +318,7 @@ START_TEST(texts_that_are_none_are_refused)
         char *file =
             make_file(cases[i].dict, cases[i].data, cases[i].bytes, &length);
         ck_assert_int_eq(npy_parse_any(&a, file, length, &e), ERR_OK);
-        ck_assert_int_eq(npy_text(&a, 0, out, sizeof out, &n, &e),
-                         ERR_INVALID);
+        ck_assert_int_eq(npy_text(&a, 0, out, sizeof out, &n, &e), ERR_INVALID);
         free(file);
     }
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {

@@ -1,101 +1,17 @@
 /* npz: round trips, members that lie about their size, hostile bytes. The
- * archives are laid by hand here, so that every field can lie. */
+ * archives are laid by hand (zip.h), so that every field can lie. */
 #include "lib/base/file.h"
 #include "lib/base/mem.h"
 #include "lib/data/npz.h"
 #include "tests/lib/data/hostile.h"
 #include "tests/support/tmp.h"
+#include "tests/support/zip.h"
 
 #include <check.h>
 #include <stdio.h>
 #include <string.h>
 
 Suite *suite_npz(void);
-
-enum { STORED = 0, DEFLATED = 8 };
-
-/* One member to lay. */
-struct member {
-    const char *name;
-    const void *data;
-    size_t length;
-    unsigned method;
-    unsigned flags;
-    size_t claimed; /* inflated size for the directory; 0: the true one */
-};
-
-static uint32_t crc32_of(const void *data, size_t length)
-{
-    const unsigned char *p = data;
-    uint32_t crc = 0xffffffff;
-    for (size_t i = 0; i < length; i++) {
-        crc ^= p[i];
-        for (int k = 0; k < 8; k++)
-            crc = crc >> 1 ^ (crc & 1 ? 0xedb88320 : 0);
-    }
-    return ~crc;
-}
-
-static void add_number(struct buf *b, size_t value, int bytes)
-{
-    for (int i = 0; i < bytes; i++)
-        buf_char(b, (char)(value >> (8 * i) & 255));
-}
-
-/* The fields that local header and directory share. */
-static void add_common(struct buf *b, const struct member *m, size_t packed)
-{
-    add_number(b, 20, 2); /* version needed */
-    add_number(b, m->flags, 2);
-    add_number(b, m->method, 2);
-    add_number(b, 0x210000, 4); /* 1980-01-01 00:00 */
-    add_number(b, crc32_of(m->data, m->length), 4);
-    add_number(b, packed, 4);
-    add_number(b, m->claimed > 0 ? m->claimed : m->length, 4);
-    add_number(b, strlen(m->name), 2);
-    add_number(b, 0, 2); /* extra field */
-}
-
-/* Deflated members hold one stored block, which needs no compressor. */
-static void lay_zip(struct buf *b, const struct member *members, size_t n)
-{
-    size_t offsets[100];
-    ck_assert_uint_le(n, 100);
-    buf_init(b, 1 << 20);
-    for (size_t i = 0; i < n; i++) {
-        const struct member *m = &members[i];
-        size_t more = m->method == DEFLATED ? 5 : 0;
-        offsets[i] = b->length;
-        buf_add(b, "PK\3\4", 4);
-        add_common(b, m, m->length + more);
-        buf_text(b, m->name);
-        if (more > 0) {
-            buf_char(b, 1);
-            add_number(b, m->length, 2);
-            add_number(b, ~m->length, 2);
-        }
-        buf_add(b, m->data, m->length);
-    }
-    size_t start = b->length;
-    for (size_t i = 0; i < n; i++) {
-        const struct member *m = &members[i];
-        buf_add(b, "PK\1\2", 4);
-        add_number(b, 20, 2);
-        add_common(b, m, m->length + (m->method == DEFLATED ? 5 : 0));
-        add_number(b, 0, 4); /* comment, disk */
-        add_number(b, 0, 6); /* attributes */
-        add_number(b, offsets[i], 4);
-        buf_text(b, m->name);
-    }
-    size_t size = b->length - start;
-    buf_add(b, "PK\5\6\0\0\0\0", 8);
-    add_number(b, n, 2);
-    add_number(b, n, 2);
-    add_number(b, size, 4);
-    add_number(b, start, 4);
-    add_number(b, 0, 2);
-    ck_assert(!buf_failed(b));
-}
 
 /* A small npy file: (2,3) floats 0 to 5. */
 static void print_small(struct buf *b)
@@ -132,11 +48,11 @@ START_TEST(stored_and_deflated_members_are_read)
     float values[6] = {0};
     print_small(&npy);
     for (int k = 0; k < 2; k++) {
-        struct member m = {.name = "x.npy",
-                           .data = npy.data,
-                           .length = npy.length,
-                           .method = k == 0 ? STORED : DEFLATED};
-        lay_zip(&zip, &m, 1);
+        struct zip_member m = {.name = "x.npy",
+                               .data = npy.data,
+                               .length = npy.length,
+                               .method = k == 0 ? ZIP_STORED : ZIP_DEFLATED};
+        zip_lay(&zip, &m, 1);
         ck_assert_msg(
             read_x(zip.data, zip.length, npy.length, &x, values, &e) == ERR_OK,
             "%s", e.msg);
@@ -158,10 +74,10 @@ START_TEST(members_share_one_limit_and_are_inflated_once)
     struct npy x;
     struct err e;
     print_small(&npy);
-    struct member m[2] = {
+    struct zip_member m[2] = {
         {.name = "x.npy", .data = npy.data, .length = npy.length},
         {.name = "y.npy", .data = npy.data, .length = npy.length}};
-    lay_zip(&zip, m, 2);
+    zip_lay(&zip, m, 2);
     struct npz *z = npz_open(zip.data, zip.length, npy.length, &e);
     ck_assert_ptr_nonnull(z);
     ck_assert(npz_has(z, "x") && npz_has(z, "y") && !npz_has(z, "z"));
@@ -180,18 +96,18 @@ START_TEST(members_that_lie_are_refused)
     struct buf npy;
     print_small(&npy);
     const struct {
-        struct member member;
+        struct zip_member member;
         const char *message;
     } cases[] = {
-        {{.method = DEFLATED, .claimed = 900000}, "cannot hold them"},
-        {{.method = STORED, .claimed = 200}, ""},
-        {{.method = DEFLATED, .claimed = 200}, ""},
-        {{.method = DEFLATED, .claimed = 100}, ""},
+        {{.method = ZIP_DEFLATED, .claimed = 900000}, "cannot hold them"},
+        {{.method = ZIP_STORED, .claimed = 200}, ""},
+        {{.method = ZIP_DEFLATED, .claimed = 200}, ""},
+        {{.method = ZIP_DEFLATED, .claimed = 100}, ""},
         {{.method = 12}, "compression method 12"},
-        {{.method = STORED, .flags = 1}, "encrypted"},
+        {{.method = ZIP_STORED, .flags = 1}, "encrypted"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct member m = cases[i].member;
+        struct zip_member m = cases[i].member;
         struct buf zip;
         struct npy x;
         float values[6];
@@ -199,7 +115,7 @@ START_TEST(members_that_lie_are_refused)
         m.name = "x.npy";
         m.data = npy.data;
         m.length = npy.length;
-        lay_zip(&zip, &m, 1);
+        zip_lay(&zip, &m, 1);
         ck_assert_msg(read_x(zip.data, zip.length, 1 << 20, &x, values, &e) ==
                           ERR_INVALID,
                       "case %zu: %s", i, e.msg);
@@ -216,8 +132,9 @@ START_TEST(a_wrong_checksum_is_found)
     struct buf npy, zip;
     struct err e;
     print_small(&npy);
-    struct member m = {.name = "x.npy", .data = npy.data, .length = npy.length};
-    lay_zip(&zip, &m, 1);
+    struct zip_member m = {
+        .name = "x.npy", .data = npy.data, .length = npy.length};
+    zip_lay(&zip, &m, 1);
     zip.data[30 + 5 + npy.length - 1] ^= 1; /* in the last float */
     ck_assert_int_eq(parse(zip.data, zip.length, &e), ERR_INVALID);
     buf_fini(&zip);
@@ -227,15 +144,15 @@ END_TEST
 
 START_TEST(too_many_members_are_refused)
 {
-    struct member m[NPZ_MAX_MEMBERS + 1];
+    struct zip_member m[NPZ_MAX_MEMBERS + 1];
     char names[NPZ_MAX_MEMBERS + 1][16];
     struct buf zip;
     struct err e;
     for (size_t i = 0; i <= NPZ_MAX_MEMBERS; i++) {
         snprintf(names[i], sizeof(names[i]), "%zu.npy", i);
-        m[i] = (struct member){.name = names[i], .data = "", .length = 0};
+        m[i] = (struct zip_member){.name = names[i], .data = "", .length = 0};
     }
-    lay_zip(&zip, m, NPZ_MAX_MEMBERS + 1);
+    zip_lay(&zip, m, NPZ_MAX_MEMBERS + 1);
     ck_assert_ptr_null(npz_open(zip.data, zip.length, 1000, &e));
     ck_assert_int_eq(e.code, ERR_TOO_LARGE);
     ck_assert_ptr_nonnull(strstr(e.msg, "65 members, more than 64"));
@@ -247,11 +164,11 @@ START_TEST(no_prefix_and_no_changed_byte_does_harm)
 {
     struct buf npy, zip;
     print_small(&npy);
-    struct member m = {.name = "x.npy",
-                       .data = npy.data,
-                       .length = npy.length,
-                       .method = DEFLATED};
-    lay_zip(&zip, &m, 1);
+    struct zip_member m = {.name = "x.npy",
+                           .data = npy.data,
+                           .length = npy.length,
+                           .method = ZIP_DEFLATED};
+    zip_lay(&zip, &m, 1);
     hostile_prefixes(zip.data, zip.length, parse);
     ck_assert_uint_gt(hostile_mutations(zip.data, zip.length, parse), 500);
     buf_fini(&zip);

@@ -10,8 +10,12 @@
 #include <check.h>
 #include <dirent.h>
 #include <math.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 Suite *suite_learner(void);
 
@@ -309,6 +313,82 @@ START_TEST(options_that_the_store_has_damaged_fail_their_job)
 }
 END_TEST
 
+/* Threads of that name that run at another than the lowest priority, or -1:
+ * there is none of that name. */
+static int count_busy(const char *name)
+{
+    DIR *d = opendir("/proc/self/task");
+    int found = 0, busy = 0;
+    struct dirent *item;
+
+    ck_assert_ptr_nonnull(d);
+    while ((item = readdir(d)) != NULL) {
+        char path[300], comm[32] = "";
+        pid_t id = (pid_t)strtol(item->d_name, NULL, 10);
+        snprintf(path, sizeof path, "/proc/self/task/%s/comm", item->d_name);
+        FILE *f = id > 0 ? fopen(path, "r") : NULL;
+        if (f == NULL)
+            continue;
+        if (fgets(comm, sizeof comm, f) != NULL &&
+            strncmp(comm, name, strlen(name)) == 0) {
+            found++;
+            busy += sched_getscheduler(id) != SCHED_IDLE &&
+                    getpriority(PRIO_PROCESS, (id_t)id) != 19;
+        }
+        fclose(f);
+    }
+    closedir(d);
+    return found > 0 ? busy : -1;
+}
+
+START_TEST(what_trains_gives_way_to_all_else)
+{
+    learning_open(&set);
+    learning_post(&set, 400, 7, NULL);
+    int64_t id = learning_start(&set, MANY);
+    wait_for_epoch(id);
+    ck_assert_int_eq(count_busy("tune"), 0);
+    ck_assert_int_eq(count_busy("team-1"), 0);
+    ck_assert_int_eq(count_busy("learner"), 1);
+    learning_cancel(&set, id);
+}
+END_TEST
+
+/* Files may not grow any more: as on a full disk, for store and checkpoint. */
+static rlim_t limit_files(rlim_t bytes)
+{
+    struct rlimit limit;
+
+    signal(SIGXFSZ, SIG_IGN);
+    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    rlim_t before = limit.rlim_cur;
+    limit.rlim_cur = bytes;
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    return before;
+}
+
+START_TEST(the_end_of_a_job_waits_for_a_store_that_fails)
+{
+    learning_open(&set);
+    learning_post(&set, 400, 7, NULL);
+    int64_t id = learning_start(&set, MANY);
+    wait_for_epoch(id);
+    rlim_t before = limit_files(0);
+    clock_sleep(1500000);
+    struct job j = learning_job(&set, id);
+    enum job_state state = j.state;
+    job_fini(&j);
+    limit_files(before);
+    check_state(&(struct job){.state = state}, JOB_RUNNING);
+    j = learning_wait(&set, id);
+    check_state(&j, JOB_FAILED);
+    ck_assert_ptr_nonnull(strstr(j.reason, "checkpoint"));
+    job_fini(&j);
+    check_nothing_left(1001);
+    run(FEW);
+}
+END_TEST
+
 /* ---- the operator's data ---- */
 
 START_TEST(data_of_the_operator_are_used_and_named_when_they_are_bad)
@@ -372,68 +452,6 @@ START_TEST(lists_of_another_form_are_refused)
 }
 END_TEST
 
-/* ---- jobs that nobody asks for ---- */
-
-/* Whether the job is there; if so, what has started it, once it has ended. */
-static bool was_started(int64_t id, const char *trigger)
-{
-    struct job j = {0};
-    struct err e;
-    struct database *db = store_begin_read(set.store, &e);
-    bool found = jobs_get(db, id, &j, &e) == ERR_OK;
-
-    store_end_read(set.store, db);
-    job_fini(&j);
-    if (!found)
-        return false;
-    j = learning_wait(&set, id);
-    check_state(&j, JOB_SUCCEEDED);
-    ck_assert_str_eq(j.trigger, trigger);
-    job_fini(&j);
-    return true;
-}
-
-static bool is_started(int64_t id, const char *trigger)
-{
-    bool started = false;
-
-    for (int i = 0; i < 500 && !started; i++) {
-        clock_sleep(10000);
-        started = was_started(id, trigger);
-    }
-    return started;
-}
-
-START_TEST(enough_new_samples_start_a_job)
-{
-    set.settings.after = 50;
-    learning_open(&set);
-    learning_post(&set, 49, 7, NULL);
-    clock_sleep(600000);
-    ck_assert(!was_started(1, "samples"));
-    learning_post(&set, 1, 8, NULL);
-    ck_assert(is_started(1, "samples"));
-    learning_post(&set, 49, 9, NULL);
-    clock_sleep(600000);
-    ck_assert(!was_started(2, "samples"));
-    learning_post(&set, 1, 10, NULL);
-    ck_assert(is_started(2, "samples"));
-}
-END_TEST
-
-START_TEST(the_clock_starts_a_job_if_there_are_new_samples)
-{
-    set.settings.every = 500000;
-    learning_open(&set);
-    learning_post(&set, 50, 7, NULL);
-    ck_assert(is_started(1, "clock"));
-    clock_sleep(1200000);
-    ck_assert(!was_started(2, "clock"));
-    learning_post(&set, 50, 8, NULL);
-    ck_assert(is_started(2, "clock"));
-}
-END_TEST
-
 Suite *suite_learner(void)
 {
     Suite *s = suite_create("learner");
@@ -456,11 +474,11 @@ Suite *suite_learner(void)
     tcase_add_test(t, a_version_that_cannot_be_written_fails_its_job);
     tcase_add_test(t, a_model_that_is_not_served_fails_its_job);
     tcase_add_test(t, options_that_the_store_has_damaged_fail_their_job);
+    tcase_add_test(t, what_trains_gives_way_to_all_else);
+    tcase_add_test(t, the_end_of_a_job_waits_for_a_store_that_fails);
     tcase_add_test(t,
                    data_of_the_operator_are_used_and_named_when_they_are_bad);
     tcase_add_test(t, lists_of_another_form_are_refused);
-    tcase_add_test(t, enough_new_samples_start_a_job);
-    tcase_add_test(t, the_clock_starts_a_job_if_there_are_new_samples);
     suite_add_tcase(s, t);
     return s;
 }
