@@ -17,6 +17,8 @@
  *                "rows": "all",           or those with a label: "labelled";
  *                                         or as many of each: "balanced"
  *                "per_label": 100,        how many, where balanced
+ *                "shift": 0,              pictures are moved by up to so many
+ *                                         pixels (shift.h)
  *                "layers": [0],           whose own terms (reconstruction,
  *                                         structure, predict) count; all by
  *                                         default
@@ -76,6 +78,7 @@ struct recipe_phase {
     size_t epochs;
     enum recipe_rows rows;
     size_t per_label; /* ROWS_BALANCED */
+    size_t shift;     /* pixels; 0: pictures stay where they are */
     struct loss_weights weights;
     size_t reach; /* layers that it runs; the classifier counts as one more */
     struct optimiser_settings optimiser;

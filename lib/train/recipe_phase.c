@@ -2,6 +2,7 @@
 #include "lib/train/recipe_phase.h"
 
 #include "lib/train/recipe_scope.h"
+#include "lib/train/shift.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -230,6 +231,20 @@ static enum err_code read_stopping(struct recipe_phase *p,
     return ERR_OK;
 }
 
+static enum err_code read_shift(struct recipe_phase *p, const struct json *j,
+                                const struct model *m, const char *where,
+                                struct err *e)
+{
+    if (json_get_size(j, where, "shift", 0, SHIFT_MOST, &p->shift, e))
+        return e->code;
+    if (p->shift > 0 && !shift_suits(m, p->shift))
+        return err_set(e, ERR_INVALID,
+                       "%s.shift: needs inputs that are pictures of more than "
+                       "%zu pixels a side",
+                       where, 2 * p->shift);
+    return ERR_OK;
+}
+
 static enum err_code read_rows(struct recipe_phase *p, const struct json *j,
                                const char *where, struct err *e)
 {
@@ -254,9 +269,9 @@ static enum err_code read_phase(struct recipe_phase *p, const struct recipe *r,
                                 const char *where, struct err *e)
 {
     static const char *const known[] = {
-        "name",     "epochs",  "rows",      "per_label", "layers",
-        "weights",  "target",  "optimiser", "schedule",  "train",
-        "patience", "measure", NULL};
+        "name",   "epochs",   "rows",    "per_label", "shift",
+        "layers", "weights",  "target",  "optimiser", "schedule",
+        "train",  "patience", "measure", NULL};
     const struct json *weights = NULL, *target = NULL, *optimiser = NULL,
                       *schedule = NULL;
     char inside[64];
@@ -266,7 +281,7 @@ static enum err_code read_phase(struct recipe_phase *p, const struct recipe *r,
     if (json_only(j, where, known, e) ||
         json_get_text(j, where, "name", &p->name, e) ||
         json_get_size(j, where, "epochs", 1, MAX_EPOCHS, &p->epochs, e) ||
-        read_rows(p, j, where, e) ||
+        read_rows(p, j, where, e) || read_shift(p, j, m, where, e) ||
         recipe_get_object(j, where, "weights", &weights, e) ||
         recipe_get_object(j, where, "target", &target, e) ||
         recipe_get_object(j, where, "optimiser", &optimiser, e) ||

@@ -3,6 +3,7 @@
 
 #include "lib/base/mem.h"
 #include "lib/math/kernels.h"
+#include "lib/train/shift.h"
 
 #include <assert.h>
 #include <math.h>
@@ -14,7 +15,7 @@ enum { BLOCK = 4096, LINE = MEM_ALIGN / sizeof(float) };
 
 struct member {
     float *grads; /* the whole block, zero between steps */
-    float *x;     /* (shard rows, inputs) */
+    float *x;     /* (shard rows, inputs), and room for one more */
     int32_t *labels;
     struct arena memory;
     struct loss_sums sums;
@@ -48,7 +49,7 @@ static enum err_code member_init(struct stepper *s, struct member *mb,
     struct model_options options = {.learn = true};
     size_t rows = (s->max_rows + s->size - 1) / s->size, numbers;
     arena_init(&mb->memory, SIZE_MAX);
-    if (!mem_mul(rows, model_inputs(s->m), &numbers))
+    if (!mem_mul(rows + 1, model_inputs(s->m), &numbers))
         return err_set(e, ERR_NO_MEMORY, "batch of %zu rows", s->max_rows);
     mb->grads = mem_array(s->m->params.total, sizeof *mb->grads);
     mb->x = mem_array(numbers, sizeof *mb->x);
@@ -119,6 +120,9 @@ static void run_shard(void *arg, size_t number)
     for (size_t b = 0; b < B && s->d->labels; b++)
         mb->labels[b] = s->d->labels[index[b]];
     dataset_rows(s->d, index, B, s->m->low, s->m->high, mb->x);
+    if (step->shift > 0)
+        shift_rows(s->m, mb->x, B, step->shift, step->noise, from,
+                   mb->x + B * model_inputs(s->m));
     struct loss_rows rows = {.B = B,
                              .x = mb->x,
                              .labels = s->d->labels ? mb->labels : NULL,

@@ -27,7 +27,8 @@ struct step {
     struct optimiser *optimiser;
     const bool *trained; /* (rows of the table) */
     double rate;
-    uint64_t noise;        /* what noisy codes are drawn from */
+    uint64_t noise;        /* what noisy codes are drawn from, and shifts */
+    size_t shift;          /* pictures are moved by up to so many pixels */
     const uint32_t *index; /* (n) rows of the data set */
     size_t n;              /* at least 1 */
 };

@@ -181,7 +181,8 @@ static enum err_code run_batches(struct trainer *t, struct err *e)
     struct train_progress *p = &t->progress;
     struct step step = {.weights = &phase_of(t)->weights,
                         .optimiser = &t->optimiser,
-                        .trained = t->trained};
+                        .trained = t->trained,
+                        .shift = phase_of(t)->shift};
     struct rng noise =
         rng_make(t->options->seed, "noise", t->phase << 32 | t->epoch);
     rows_order(&t->rows, t->options->seed, t->phase, t->epoch);

@@ -3,6 +3,8 @@
  */
 #include "lib/train/tune_recipe.h"
 
+#include "lib/train/shift.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -97,8 +99,8 @@ static struct json *fit_layers(const struct json *given, const struct model *m)
     return layers;
 }
 
-static void set_rows(struct json *phase, const struct tune_rows *rows,
-                     size_t epochs)
+static void set_rows(struct json *phase, const struct model *m,
+                     const struct tune_rows *rows, size_t epochs)
 {
     size_t labels = rows->n_old + rows->n_new + 1;
     size_t n = EPOCH_ROWS / labels;
@@ -107,6 +109,9 @@ static void set_rows(struct json *phase, const struct tune_rows *rows,
     json_set(phase, "epochs", json_new_number((double)epochs));
     json_set(phase, "rows", json_new_text("balanced"));
     json_set(phase, "per_label", json_new_number((double)n));
+    /* A pixel is little in pictures of that size. */
+    if (m->classifier.present && rows->labelled && shift_suits(m, SHIFT_MOST))
+        json_set(phase, "shift", json_new_number(1));
     json_remove(phase, "patience");
     json_remove(phase, "measure");
 }
@@ -139,7 +144,7 @@ static struct json *make_phase(const struct model *m,
     json_set(phase, "weights", weights);
     if (layers)
         json_set(phase, "layers", layers);
-    set_rows(phase, rows, options->epochs ? options->epochs : TUNE_EPOCHS);
+    set_rows(phase, m, rows, options->epochs ? options->epochs : TUNE_EPOCHS);
     set_rate(phase, options);
     return phase;
 }
