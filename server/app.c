@@ -23,7 +23,6 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 
 /* Descriptors beside connections: files, pollers, lingering connections. */
 #define OTHER_DESCRIPTORS 256
@@ -144,32 +143,18 @@ static enum err_code start_lanes(struct app *app, struct err *e)
 
 /* ---- learning ---- */
 
-/* For the owner's eyes only: what clients posted is in it. */
-static enum err_code make_data_folder(const char *path, struct err *e)
-{
-    mode_t before = umask(077);
-    enum err_code code = file_make_folders(path, e);
-
-    umask(before);
-    return code;
-}
-
 static enum err_code open_store(struct app *app, struct err *e)
 {
     const struct config *c = app->config;
     struct store_settings s = {
-        .url = c->store,
+        .url = app->store_url,
         .max_waiting = WAITING_WRITES,
         .max_waiting_bytes = c->max_held,
     };
 
-    if (make_data_folder(c->data_dir, e) != ERR_OK)
-        return err_wrap(e, "the store's folder (--data-dir)");
-    if (s.url == NULL) {
-        snprintf(app->store_url, sizeof app->store_url,
-                 "sqlite:%s/store.sqlite", c->data_dir);
-        s.url = app->store_url;
-    }
+    if (config_make_data_dir(c, e) != ERR_OK ||
+        config_store_url(c, app->store_url, sizeof app->store_url, e) != ERR_OK)
+        return e->code;
     app->store = store_open(&s, e);
     return app->store != NULL ? ERR_OK : err_wrap(e, "--store");
 }

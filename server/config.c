@@ -10,6 +10,7 @@
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define MAX_FILE_BYTES ((size_t)1 << 20)
 #define DAY 86400.0
@@ -33,19 +34,7 @@ const struct setting config_settings[] = {
      NULL},
     {"allow-missing-models", SETTING_FLAG, MEMBER(allow_missing_models), 0, 0,
      "false", NULL, "be ready without a model that cannot be loaded", NULL},
-    {"data-dir", SETTING_TEXT, MEMBER(data_dir), 0, 0, NULL, "DIR",
-     "posted samples, jobs and tuned versions; made if missing, of one daemon "
-     "at a time ($XDG_STATE_HOME/sparsed)",
-     NULL},
-    {"store", SETTING_TEXT, MEMBER(store), 0, 0, NULL, "URL",
-     "database of samples, jobs and versions "
-     "(sqlite:DATA_DIR/store.sqlite)",
-     NULL},
-    {"max-samples", SETTING_COUNT, MEMBER(max_samples), 1, 1e9, "1000000", "N",
-     "samples kept of one model; then the label with the most gives one up",
-     NULL},
-    {"max-labels", SETTING_COUNT, MEMBER(max_labels), 1, 65536, "256", "N",
-     "different labels of one model; more get 413", NULL},
+    CONFIG_STORE_SETTINGS,
     {"keep-versions", SETTING_COUNT, MEMBER(keep_versions), 0, 1000, "5", "N",
      "tuned versions kept of one model, beside the one in service", NULL},
     {"fine-tune-after", SETTING_COUNT, MEMBER(fine_tune_after), 0, 1e9, "0",
@@ -226,6 +215,27 @@ enum err_code config_load(struct config *c, int argc, char **argv,
     if (c->fine_tune_threads == 0)
         c->fine_tune_threads = team_processors();
     return ERR_OK;
+}
+
+enum err_code config_store_url(const struct config *c, char *out, size_t size,
+                               struct err *e)
+{
+    int n = c->store != NULL
+                ? snprintf(out, size, "%s", c->store)
+                : snprintf(out, size, "sqlite:%s/store.sqlite", c->data_dir);
+
+    if (n < 0 || (size_t)n >= size)
+        return err_set(e, ERR_INVALID, "--store: over %zu bytes", size - 1);
+    return ERR_OK;
+}
+
+enum err_code config_make_data_dir(const struct config *c, struct err *e)
+{
+    mode_t before = umask(077);
+    enum err_code code = file_make_folders(c->data_dir, e);
+
+    umask(before);
+    return code == ERR_OK ? ERR_OK : err_wrap(e, "--data-dir");
 }
 
 void config_fini(struct config *c)

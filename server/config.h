@@ -49,11 +49,59 @@ struct config {
 
 extern const struct setting config_settings[];
 
+/* Rows that say where samples are and how many, for the tables of commands
+ * whose struct begins with a struct config. */
+#define CONFIG_STORE_SETTINGS                                                  \
+    {"data-dir",                                                               \
+     SETTING_TEXT,                                                             \
+     offsetof(struct config, data_dir),                                        \
+     0,                                                                        \
+     0,                                                                        \
+     NULL,                                                                     \
+     "DIR",                                                                    \
+     "posted samples, jobs and tuned versions; made if missing, of one "       \
+     "daemon at a time ($XDG_STATE_HOME/sparsed)",                             \
+     NULL},                                                                    \
+        {"store",                                                              \
+         SETTING_TEXT,                                                         \
+         offsetof(struct config, store),                                       \
+         0,                                                                    \
+         0,                                                                    \
+         NULL,                                                                 \
+         "URL",                                                                \
+         "database of samples, jobs and versions "                             \
+         "(sqlite:DATA_DIR/store.sqlite)",                                     \
+         NULL},                                                                \
+        {"max-samples",                                                        \
+         SETTING_COUNT,                                                        \
+         offsetof(struct config, max_samples),                                 \
+         1,                                                                    \
+         1e9,                                                                  \
+         "1000000",                                                            \
+         "N",                                                                  \
+         "samples kept of one model; then the label with the most gives one "  \
+         "up",                                                                 \
+         NULL},                                                                \
+    {                                                                          \
+        "max-labels", SETTING_COUNT, offsetof(struct config, max_labels), 1,   \
+            65536, "256", "N", "different labels of one model; more get 413",  \
+            NULL                                                               \
+    }
+
 /* Fills the caller's zeroed *c, which config_fini empties (after errors too).
  * environment is `environ`. ERR_INVALID, or what reading the file gave. */
 enum err_code config_load(struct config *c, int argc, char **argv,
                           char *const *environment, struct err *e) ERR_CHECKED;
 void config_fini(struct config *c);
+
+/* The store's URL into out; ERR_INVALID if it does not fit. */
+enum err_code config_store_url(const struct config *c, char *out, size_t size,
+                               struct err *e) ERR_CHECKED;
+
+/* Makes the data folder, for its owner's eyes only: what clients posted is in
+ * it. */
+enum err_code config_make_data_dir(const struct config *c, struct err *e)
+    ERR_CHECKED;
 
 /* As a JSON file that --config takes. */
 void config_print(FILE *out, const struct config *c);

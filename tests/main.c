@@ -10,29 +10,20 @@
     X(err) X(mem) X(arena) X(buf) X(utf8) X(clock) X(rng) X(json_check)        \
     X(json_scan) X(json) X(file) X(lock) X(queue) X(team) X(log) X(math)       \
     X(lanes) X(eigen) X(convolution) X(fields) X(safetensors) X(npy) X(idx)    \
-    X(npz) X(csv) X(image) X(canvas) X(dataset) X(photographs) X(hierarchy)    \
-    X(pools) X(groups) X(groups_codes) X(windows) X(windows_rule)              \
-    X(windows_emit) X(tree) X(lateral) X(lateral_codes) X(gaussian) X(conv2d)  \
-    X(local2d) X(axes) X(preprocess) X(preprocess_pictures) X(solver)          \
-    X(iterative) X(model) X(prune) X(emit) X(orientation) X(pinwheels)         \
-    X(atoms) X(render) X(gradients) X(predict) X(optimiser) X(recipe)          \
-    X(measure) X(rows) X(layers) X(trainer) X(pruning) X(tune) X(gate)         \
-    X(samples) X(samples_label) X(samples_evict) X(jobs) X(store)              \
-    X(store_crash) X(store_damage) X(repository) X(registry) X(executor) X(tensor_json)       \
-    X(routes) X(problem) X(infer) X(infer_options) X(infer_formats) X(mask)    \
-    X(models) X(grow) X(rehearsal) X(keep) X(pending) X(samples_forms)         \
-    X(labels) X(fine_tunes) X(events) X(versions) X(learner)                   \
-    X(learner_restart) X(stream) X(exchange) X(samples_json)
-    X(iterative) X(model) X(prune) X(grow) X(rehearsal) X(emit)                \
-    X(orientation) X(pinwheels) X(atoms) X(render) X(gradients) X(predict)     \
-    X(optimiser) X(recipe) X(measure) X(rows) X(layers) X(keep) X(trainer)     \
-    X(tune) X(pruning) X(repository) X(registry) X(executor) X(tensor_json)    \
-    X(routes) X(samples) X(jobs) X(problem) X(infer) X(infer_options)          \
-    X(infer_formats) X(mask) X(models) X(pending) X(samples_forms) X(labels)   \
-    X(fine_tunes) X(events) X(versions) X(learner) X(learner_restart)          \
-    X(stream) X(samples_label) X(samples_evict) X(store) X(store_crash)        \
-    X(store_damage) X(job_rows) X(starts) X(exchange) X(samples_json)          \
-    X(events_live)
+    X(npz) X(csv) X(image) X(canvas) X(dataset) X(dataset_labels)              \
+    X(photographs) X(hierarchy) X(pools) X(groups) X(groups_codes) X(windows)  \
+    X(windows_rule) X(windows_emit) X(tree) X(lateral) X(lateral_codes)        \
+    X(gaussian) X(conv2d) X(local2d) X(axes) X(preprocess)                     \
+    X(preprocess_pictures) X(solver) X(iterative) X(model) X(prune) X(grow)    \
+    X(rehearsal) X(emit) X(orientation) X(pinwheels) X(atoms) X(render)        \
+    X(gradients) X(predict) X(optimiser) X(recipe) X(measure) X(rows)          \
+    X(layers) X(keep) X(trainer) X(tune) X(pruning) X(repository) X(registry)  \
+    X(executor) X(tensor_json) X(routes) X(samples) X(jobs) X(problem)         \
+    X(infer) X(infer_options) X(infer_formats) X(mask) X(models) X(pending)    \
+    X(samples_forms) X(labels) X(fine_tunes) X(events) X(versions) X(learner)  \
+    X(learner_restart) X(stream) X(samples_label) X(samples_evict) X(store)    \
+    X(store_crash) X(store_damage) X(job_rows) X(starts) X(exchange)           \
+    X(samples_json) X(events_live) X(gate)
 /* clang-format on */
 
 #define X(name) Suite *suite_##name(void);

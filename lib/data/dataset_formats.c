@@ -6,6 +6,7 @@
 #include "lib/base/file.h"
 #include "lib/base/mem.h"
 #include "lib/data/csv.h"
+#include "lib/data/dataset_labels.h"
 #include "lib/data/folder.h"
 #include "lib/data/idx.h"
 #include "lib/data/image.h"
@@ -17,7 +18,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MAX_LABEL 65535
 #define MAX_IDX_FILES 64 /* with one prefix in a folder */
 
 /* ---- from arrays to rows and labels ---- */
@@ -67,45 +67,6 @@ static enum err_code take_rows(struct dataset *d, const struct npy *x,
     else
         npy_to_floats(x, d->floats);
     return ERR_OK;
-}
-
-static enum err_code set_labels(struct dataset *d, const long long *labels,
-                                struct err *e)
-{
-    d->labels = mem_array(d->n, sizeof(*d->labels));
-    if (d->labels == NULL)
-        return err_set(e, ERR_NO_MEMORY, "no memory for %zu labels", d->n);
-    for (size_t i = 0; i < d->n; i++) {
-        if (labels[i] < DATASET_NO_LABEL || labels[i] > MAX_LABEL)
-            return err_set(e, ERR_INVALID,
-                           "label %lld of row %zu: want 0 to %d, or -1 for "
-                           "none",
-                           labels[i], i, MAX_LABEL);
-        d->labels[i] = (int32_t)labels[i];
-    }
-    return ERR_OK;
-}
-
-static enum err_code take_labels(struct dataset *d, const struct npy *y,
-                                 struct err *e)
-{
-    if (y->rank != 1)
-        return err_set(e, ERR_INVALID,
-                       "labels: an array of %zu axes, want one integer a row",
-                       y->rank);
-    if (y->count != d->n)
-        return err_set(e, ERR_INVALID, "%zu rows but %zu labels", d->n,
-                       y->count);
-    long long *labels = mem_array(y->count, sizeof(*labels));
-    if (labels == NULL)
-        return err_set(e, ERR_NO_MEMORY, "no memory for %zu labels", d->n);
-    enum err_code code = npy_to_int64(y, labels, e);
-    if (code == ERR_OK)
-        code = set_labels(d, labels, e);
-    else
-        err_wrap(e, "labels");
-    mem_free(labels);
-    return code;
 }
 
 /* ---- IDX ---- */
@@ -159,7 +120,7 @@ static enum err_code load_idx_labels(struct dataset *d, const char *path,
     struct idx_file file;
     if (idx_open(&file, path, DATASET_MAX_BYTES, e) != ERR_OK)
         return e->code;
-    enum err_code code = take_labels(d, &file.array, e);
+    enum err_code code = dataset_take_labels(d, &file.array, e);
     idx_close(&file);
     return code == ERR_OK ? ERR_OK : err_wrap(e, "%s", path);
 }
@@ -231,9 +192,9 @@ static enum err_code take_npz(struct dataset *d, struct npz *z,
         return err_wrap(e, "%s.npy", x_key);
     if (!npz_has(z, y_key))
         return ERR_OK;
-    if (npz_read(z, y_key, &array, e) != ERR_OK)
+    if (npz_read_any(z, y_key, &array, e) != ERR_OK)
         return e->code;
-    if (take_labels(d, &array, e) != ERR_OK)
+    if (dataset_take_labels(d, &array, e) != ERR_OK)
         return err_wrap(e, "%s.npy", y_key);
     return ERR_OK;
 }
@@ -263,7 +224,8 @@ static enum err_code take_table(struct dataset *d, struct csv *table,
         return e->code;
     d->floats = table->values;
     table->values = NULL;
-    return table->labels == NULL ? ERR_OK : set_labels(d, table->labels, e);
+    return table->labels == NULL ? ERR_OK
+                                 : dataset_set_labels(d, table->labels, e);
 }
 
 static enum err_code load_csv(struct dataset *d, const char *path,

@@ -176,8 +176,8 @@ enum err_code npy_set_count(struct npy *a, size_t data_bytes, struct err *e)
 #define ALIGN_BYTES 64
 #define DICT_MAX_BYTES 512 /* eight sizes of 20 digits, and the words */
 
-static void print_header(struct buf *b, const char *descr, const size_t *shape,
-                         size_t rank)
+void npy_print_header(struct buf *b, const char *descr, const size_t *shape,
+                      size_t rank)
 {
     assert(rank <= NPY_MAX_RANK);
     struct buf text;
@@ -216,13 +216,13 @@ static void print_array(struct buf *b, const char *descr, const size_t *shape,
     size_t count = 1;
     for (size_t k = 0; k < rank; k++)
         count *= shape[k];
-    print_header(b, descr, shape, rank);
+    npy_print_header(b, descr, shape, rank);
     buf_add(b, data, count * item_bytes);
 }
 
 void npy_print_floats_header(struct buf *b, const size_t *shape, size_t rank)
 {
-    print_header(b, "<f4", shape, rank);
+    npy_print_header(b, "<f4", shape, rank);
 }
 
 void npy_print_floats(struct buf *b, const size_t *shape, size_t rank,

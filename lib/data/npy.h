@@ -70,11 +70,18 @@ enum err_code npy_text(const struct npy *a, size_t i, char *out, size_t size,
                        size_t *length, struct err *e) ERR_CHECKED;
 
 /* Appends a whole npy file, version 1.0, little endian, row-major: "<f4" from
- * floats, "<i8" from int64. rank at most NPY_MAX_RANK. */
+ * floats, "<i8" from int64, "<U" from a row of n texts of valid UTF-8. rank at
+ * most NPY_MAX_RANK. */
 void npy_print_floats(struct buf *b, const size_t *shape, size_t rank,
                       const float *data);
 void npy_print_int64(struct buf *b, const size_t *shape, size_t rank,
                      const long long *data);
+
+void npy_print_texts(struct buf *b, const char *const *texts, size_t n);
+
+/* Appends what stands before elements of the type `descr`. */
+void npy_print_header(struct buf *b, const char *descr, const size_t *shape,
+                      size_t rank);
 
 /* Appends what stands before the floats of such a file, for arrays that are
  * written piece by piece. */

@@ -5,6 +5,7 @@
 #include "lib/data/npy.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 bool npy_is_text(const struct npy *a)
@@ -97,4 +98,54 @@ enum err_code npy_text(const struct npy *a, size_t i, char *out, size_t size,
     if (code == ERR_OK)
         out[*length] = 0;
     return code;
+}
+
+/* ---- writing ---- */
+
+/* The code point of a character of `step` bytes. */
+static uint32_t decode(const char *text, size_t step)
+{
+    static const unsigned char kept[] = {0, 0x7F, 0x1F, 0x0F, 0x07};
+    uint32_t c = (unsigned char)text[0] & kept[step];
+
+    for (size_t i = 1; i < step; i++)
+        c = c << 6 | ((unsigned char)text[i] & 0x3F);
+    return c;
+}
+
+static size_t count_characters(const char *text)
+{
+    size_t n = 0;
+
+    for (; *text != 0; n++) {
+        size_t step = utf8_step(text, strlen(text));
+        assert(step > 0);
+        text += step;
+    }
+    return n;
+}
+
+void npy_print_texts(struct buf *b, const char *const *texts, size_t n)
+{
+    size_t width = 1;
+    char descr[32];
+
+    for (size_t i = 0; i < n; i++) {
+        size_t length = count_characters(texts[i]);
+        width = length > width ? length : width;
+    }
+    snprintf(descr, sizeof descr, "<U%zu", width);
+    npy_print_header(b, descr, &n, 1);
+    for (size_t i = 0; i < n; i++) {
+        const char *at = texts[i];
+        for (size_t k = 0; k < width; k++) {
+            size_t step = *at != 0 ? utf8_step(at, strlen(at)) : 0;
+            uint32_t c = step > 0 ? decode(at, step) : 0;
+            const unsigned char word[4] = {
+                (unsigned char)c, (unsigned char)(c >> 8),
+                (unsigned char)(c >> 16), (unsigned char)(c >> 24)};
+            buf_add(b, word, sizeof word);
+            at += step;
+        }
+    }
 }

@@ -316,6 +316,8 @@ enum err_code npz_write(const char *path, const struct npz_array *arrays,
         buf_init(&files[i], SIZE_MAX / 4);
         if (a->floats != NULL)
             npy_print_floats(&files[i], a->shape, a->rank, a->floats);
+        else if (a->texts != NULL)
+            npy_print_texts(&files[i], a->texts, a->shape[0]);
         else
             npy_print_int64(&files[i], a->shape, a->rank, a->ints);
     }

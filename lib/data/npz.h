@@ -38,13 +38,14 @@ enum err_code npz_read_any(struct npz *z, const char *key, struct npy *out,
 
 /* ---- writing ---- */
 
-/* One array to write: floats or ints, the other NULL. */
+/* One array to write: floats, ints, or texts (of one axis), the others NULL. */
 struct npz_array {
     const char *key;
     size_t rank;
     size_t shape[NPY_MAX_RANK];
     const float *floats;
     const long long *ints;
+    const char *const *texts;
 };
 
 /* Writes an archive of stored (not deflated) members, atomic and durable
