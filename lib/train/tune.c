@@ -48,8 +48,9 @@ static enum recipe_measure measure(const struct tuning *t)
 /* More than any error or sane loss. */
 static const double not_let_through = 1e6;
 
-/* What the gate will look at, for every epoch: a model that it would not let
- * through is worse than all that it would. */
+/* Of the epochs that the gate would let through, the one with the smallest
+ * loss: errors on a few hundred rows are too few to choose by, and chose the
+ * luckiest. */
 static enum err_code judge(void *arg, const struct model *m, struct team *team,
                            struct measures *v, double value[2], struct err *e)
 {
@@ -61,12 +62,12 @@ static enum err_code judge(void *arg, const struct model *m, struct team *team,
     bool by_error = measure(t) == RECIPE_ERROR && !isnan(f.error);
     bool worse =
         gate_worse_label(&t->before, &f, t->rows.n_old) < t->rows.n_old ||
-        (!by_error && f.error > t->before.error);
+        f.error > t->before.error;
     *v = f.all;
     v->error = f.error;
     v->loss = by_error ? f.all.loss : f.loss;
-    value[0] = (by_error ? f.error : f.loss) + (worse ? not_let_through : 0);
-    value[1] = by_error ? f.all.loss : 0;
+    value[0] = v->loss + (worse ? not_let_through : 0);
+    value[1] = by_error ? f.error : 0;
     gate_figures_fini(&f);
     return ERR_OK;
 }
