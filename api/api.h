@@ -20,7 +20,8 @@
 /* Of one request while api_handle runs: what its arena hands out (the body's
  * tensors, one pass), and its reply. A reply of several passes is put together
  * from parts that are no longer than it, so a running request holds at most
- * API_MAX_REQUEST_BYTES + 2 * API_MAX_REPLY_BYTES. */
+ * API_MAX_REQUEST_BYTES + 2 * API_MAX_REPLY_BYTES. An npz body is inflated
+ * into as much as a body may have, before there is any reply. */
 #define API_MAX_REQUEST_BYTES ((size_t)192 << 20)
 #define API_MAX_REPLY_BYTES ((size_t)96 << 20)
 #define API_MAX_HEADERS 8

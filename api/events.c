@@ -132,11 +132,9 @@ static bool tell(struct events *s, usec now, struct buf *out)
     bool read = look_up(s, under_way, now, &j);
     if (read && !s->begun)
         say_state(s, &j, under_way, out);
-    size_t length = out->length;
-    if (s->begun)
+    if (s->begun && !job_state_ended(s->told))
         say_epochs(s, out);
-    bool said = out->length > length;
-    if (read && (j.state != s->told || (said && job_state_ended(j.state))))
+    if (read && j.state != s->told)
         say_state(s, &j, under_way, out);
     job_fini(&j);
     if (s->begun && job_state_ended(s->told))

@@ -189,23 +189,34 @@ static enum err_code share_label(struct call *call, struct samples_body *out,
     return ERR_OK;
 }
 
+static enum err_code name_class(const struct model *m, struct label *label,
+                                long long number, struct err *e)
+{
+    char digits[24];
+    bool named = m->classifier.present &&
+                 (unsigned long long)number < m->classifier.classes;
+
+    if (number < 0)
+        return err_set(e, ERR_SHAPE,
+                       "want class indices from 0, got %lld; for rows without "
+                       "a label make y texts and leave theirs empty",
+                       number);
+    snprintf(digits, sizeof digits, "%lld", number);
+    const char *text = named ? m->classes[number] : digits;
+    return label_set(label, text, strlen(text), e);
+}
+
 /* Whole numbers: the class of that index, or the number as a text. */
 static enum err_code name_classes(const struct model *m, struct label *labels,
                                   const struct npy *y, struct err *e)
 {
-    bool judges = m->classifier.present;
     long long *numbers = mem_array(y->count, sizeof *numbers);
 
     if (numbers == NULL)
         return no_memory(e);
     enum err_code code = npy_to_int64(y, numbers, e);
     for (size_t i = 0; code == ERR_OK && i < y->count; i++) {
-        char digits[24];
-        bool named = judges && numbers[i] >= 0 &&
-                     (size_t)numbers[i] < m->classifier.classes;
-        snprintf(digits, sizeof digits, "%lld", numbers[i]);
-        const char *text = named ? m->classes[numbers[i]] : digits;
-        code = label_set(&labels[i], text, strlen(text), e);
+        code = name_class(m, &labels[i], numbers[i], e);
         if (code != ERR_OK)
             err_wrap(e, "y[%zu]", i);
     }

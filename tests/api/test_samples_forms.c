@@ -255,6 +255,9 @@ START_TEST(wrong_archives_are_refused)
         {.key = "x", .rank = 2, .shape = {3, 4}, .floats = two},
         {.key = "z", .rank = 1, .shape = {3}, .ints = y},
     };
+    static const long long signs[] = {0, -1};
+    const struct npz_array negative[] = {
+        wrong[0], {.key = "y", .rank = 1, .shape = {2}, .ints = signs}};
     const struct npz_array floats[] = {
         wrong[0], {.key = "y", .rank = 1, .shape = {2}, .floats = two}};
 
@@ -266,6 +269,8 @@ START_TEST(wrong_archives_are_refused)
     client_refused(&c, 422, "x.npy");
     post_npz(floats, 2);
     client_refused(&c, 422, "y: want whole numbers or texts");
+    post_npz(negative, 2);
+    client_refused(&c, 422, "y[1]: want class indices from 0, got -1");
     post("application/x-npz", SAMPLES, "PK", 2);
     client_refused(&c, 400, "");
     post("text/csv", SAMPLES, "1,2", 3);

@@ -76,10 +76,11 @@ def test_show(t):
 def test_versions(t):
     """Each version can be asked by its number"""
     reply = t.call("GET", "/v1/models/classes/versions").json()
+    shipped = {"parent": None, "job": None, "created": None}
     assert reply == {"model": "classes", "versions": [
-        {"version": 1, "in_service": False},
-        {"version": 2, "in_service": False},
-        {"version": 10, "in_service": True}]}, reply
+        {"version": 1, "in_service": False, **shipped},
+        {"version": 2, "in_service": False, **shipped},
+        {"version": 10, "in_service": True, **shipped}]}, reply
     for version in (1, 2, 10):
         one = t.call("GET", "/v1/models/classes/versions/%d" % version).json()
         assert one["version"] == version, one
