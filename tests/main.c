@@ -17,12 +17,12 @@
     X(preprocess_pictures) X(solver) X(iterative) X(model) X(prune) X(grow)    \
     X(rehearsal) X(emit) X(orientation) X(pinwheels) X(atoms) X(render)        \
     X(gradients) X(predict) X(optimiser) X(recipe) X(measure) X(rows)          \
-    X(layers) X(keep) X(shift) X(trainer) X(tune) X(pruning) X(repository) X(registry)  \
-    X(executor) X(tensor_json) X(routes) X(samples) X(jobs) X(problem)         \
-    X(infer) X(infer_options) X(infer_formats) X(mask) X(models) X(pending)    \
-    X(samples_forms) X(labels) X(fine_tunes) X(events) X(versions) X(learner)  \
-    X(learner_restart) X(stream) X(samples_label) X(samples_evict) X(store)    \
-    X(store_crash) X(store_damage) X(job_rows) X(starts) X(exchange)           \
+    X(layers) X(keep) X(shift) X(trainer) X(tune) X(pruning) X(repository)     \
+    X(registry) X(executor) X(tensor_json) X(routes) X(samples) X(jobs)        \
+    X(problem) X(infer) X(infer_options) X(infer_formats) X(mask) X(models)    \
+    X(pending) X(samples_forms) X(labels) X(fine_tunes) X(events) X(versions)  \
+    X(learner) X(learner_restart) X(stream) X(samples_label) X(samples_evict)  \
+    X(store) X(store_crash) X(store_damage) X(job_rows) X(starts) X(exchange)  \
     X(samples_json) X(events_live) X(gate)
 /* clang-format on */
 

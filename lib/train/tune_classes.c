@@ -1,9 +1,11 @@
 /* Imprinting (Qi, Brown, Lowe 2018: Low-shot learning with imprinted weights),
- * with two changes that were measured (docs/learning.md). Codes of a model that
- * was trained well share much, above all where they are nonnegative, so a mean
- * code alone looks like every row; what is left when the mean of the old
+ * with three changes that were measured (docs/learning.md). Codes of a model
+ * that was trained well share much, above all where they are nonnegative, so a
+ * mean code alone looks like every row; what is left when the mean of the old
  * classes is taken away does not. And rows of C that were trained long are
- * longer than what a beginner should have.
+ * longer than what a beginner should have. And the new classes together get a
+ * head start over an old one, however many they are: the fewer, the more of it
+ * each needs to be seen at all.
  */
 #include "lib/train/tune_classes.h"
 
@@ -12,13 +14,18 @@
 #include "lib/model/grow.h"
 #include "lib/train/rows.h"
 
+#include <math.h>
 #include <string.h>
 
 /* A new row of C is so much as long as the old ones are on average. */
 static const double length_share = 0.5;
 
+/* The logarithm of how often one of the new classes is expected, for each time
+ * that an old one is: what their biases add up to over the old ones' mean. */
+static const double head_start = 0.4;
+
 /* Rows of a label that a mean is taken of, and how many at a time. */
-enum { MEAN_ROWS = 64, CHUNK = 16 };
+enum { MEAN_ROWS = 256, CHUNK = 16 };
 
 struct imprint {
     const struct model *parent;
@@ -104,6 +111,7 @@ static enum err_code set_classes(struct imprint *im, struct model *m,
     const struct classifier *c = &m->classifier;
     size_t n_old = im->rows->n_old;
     double norm = 0, bias = 0;
+    double start = head_start - log((double)(c->classes - n_old));
     for (size_t k = 0; k < n_old; k++) {
         norm += vec_norm(c->weight->value + k * c->inputs, c->inputs);
         bias += (double)c->bias->value[k];
@@ -119,7 +127,7 @@ static enum err_code set_classes(struct imprint *im, struct model *m,
             vec_scale(row,
                       (float)(length_share * norm / (double)n_old / length),
                       c->inputs);
-        c->bias->value[k] = (float)(bias / (double)n_old);
+        c->bias->value[k] = (float)(bias / (double)n_old + start);
     }
     return ERR_OK;
 }

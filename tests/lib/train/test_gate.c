@@ -7,6 +7,8 @@
 #include <math.h>
 #include <string.h>
 
+Suite *suite_gate(void);
+
 enum { ROWS = 100, KNOWN = 3, CLASSES = 4 };
 
 static struct err e;

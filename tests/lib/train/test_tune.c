@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
+Suite *suite_tune(void);
+
 enum { SAMPLES = 120, KEPT = 120 };
 
 static struct err e;
