@@ -3,12 +3,12 @@
  *
  * With labels: yes if the child's mean error per label is lower, not by one row
  * only (of many epochs one is lucky), and no label that the parent knows got
- * worse by more than a point (of a hundred) that is also more than one row. The parent is wrong on all rows of a label that it
- * does not know. Without labels, where nothing is classified, or where only
- * rows without labels were learned: yes if the mean loss of the tuning phase is
- * lower and the error per label, where there is one, is not higher. Operator's
- * test rows, where given, are judged by the same rule by themselves, and both
- * must pass.
+ * worse by more than a point (of a hundred) that is also more than one row. The
+ * parent is wrong on all rows of a label that it does not know. Without labels,
+ * where nothing is classified, or where only rows without labels were learned:
+ * yes if the mean loss of the tuning phase is lower and the error per label,
+ * where there is one, is not higher. Operator's test rows, where given, are
+ * judged by the same rule by themselves, and both must pass.
  */
 #ifndef SPARSED_TRAIN_GATE_H
 #define SPARSED_TRAIN_GATE_H
