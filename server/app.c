@@ -152,19 +152,9 @@ static enum err_code open_store(struct app *app, struct err *e)
         .max_waiting_bytes = c->max_held,
     };
 
-<<<<<<< HEAD
-    if (make_data_folder(c->data_dir, e) != ERR_OK)
-        return err_wrap(e, "the store's folder (--data-dir)");
-    if (s.url == NULL) {
-        snprintf(app->store_url, sizeof app->store_url,
-                 "sqlite:%s/store.sqlite", c->data_dir);
-        s.url = app->store_url;
-    }
-=======
     if (config_make_data_dir(c, e) != ERR_OK ||
         config_store_url(c, app->store_url, sizeof app->store_url, e) != ERR_OK)
         return e->code;
->>>>>>> store
     app->store = store_open(&s, e);
     return app->store != NULL ? ERR_OK : err_wrap(e, "--store");
 }

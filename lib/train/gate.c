@@ -11,8 +11,10 @@
 static const double allowed_error = 0.01;
 enum { ALLOWED_ROWS = 1 };
 
-/* What the error must come down to, as a share of the parent's. */
+/* What the error must come down to, as a share of the parent's, and how many
+ * rows fewer must be wrong. */
 static const double enough = 0.9;
+enum { ENOUGH_ROWS = 2 };
 
 /* ---- figures ---- */
 
@@ -56,19 +58,17 @@ static void count_unknown(struct gate_figures *f, const struct gate_rows *rows,
     f->error = seen > 0 ? sum / seen : (double)NAN;
 }
 
-static enum err_code measure_known(struct gate_figures *f,
-                                   const struct model *m,
-                                   const struct loss_weights *weights,
-                                   const struct gate_rows *rows,
-                                   const struct dataset *known,
-                                   struct team *team, struct err *e)
+static enum err_code
+measure_known(struct gate_figures *f, const struct model *m,
+              const struct loss_weights *weights, const struct gate_rows *rows,
+              const struct dataset *known, struct team *team, struct err *e)
 {
     struct model part = loss_model(m, weights);
     if (measure_labels(&part, known, rows->index, rows->n, team, &f->all,
                        f->labels, e))
         return e->code;
-    return measure_loss(m, weights, known, rows->index, rows->n, team, &f->loss,
-                        e);
+    return measure_loss(m, weights, known, rows->index, rows->n, 0, team,
+                        &f->loss, e);
 }
 
 enum err_code gate_measure(struct gate_figures *f, const struct model *m,
@@ -164,11 +164,21 @@ static bool judge_loss(const struct gate_figures *b,
     return lower && kept;
 }
 
+static size_t wrong_rows(const struct gate_figures *f)
+{
+    size_t wrong = 0;
+    for (size_t i = 0; i < f->n_labels; i++)
+        wrong += f->labels[i].wrong;
+    return wrong;
+}
+
 static bool judge_error(const struct gate_figures *b,
                         const struct gate_figures *a, const char *place,
                         struct gate_verdict *v)
 {
-    bool lower = a->error < b->error, clear = a->error <= enough * b->error;
+    bool lower = a->error < b->error;
+    bool clear = a->error <= enough * b->error &&
+                 wrong_rows(a) + ENOUGH_ROWS <= wrong_rows(b);
     snprintf(v->reason, sizeof v->reason,
              "on %zu %s rows the mean error per label went from %.2f %% to "
              "%.2f %%%s",

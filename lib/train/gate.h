@@ -2,7 +2,7 @@
  * on?
  *
  * With labels: yes if the child's mean error per label is lower, by a tenth at
- * least (less is chance: of many epochs one has the luckier row), and no label
+ * least and not by one row only (of many epochs one is lucky), and no label
  * that the parent knows got worse by more than a point (of a hundred) that is
  * also more than one row. The parent is wrong on all rows of a label that it
  * does not know. Without labels, where nothing is classified, or where only

@@ -36,9 +36,10 @@ struct work {
     const struct dataset *d;
     const uint32_t *index;
     size_t n;
-    size_t layer; /* the lowest whose units are counted */
-    size_t units; /* of all layers from it up */
-    size_t rows;  /* of a chunk */
+    uint64_t noise; /* of the loss; 0: none */
+    size_t layer;   /* the lowest whose units are counted */
+    size_t units;   /* of all layers from it up */
+    size_t rows;    /* of a chunk */
     size_t n_chunks, n_members;
     bool *wrong; /* (n) rows with a label that are taken for another */
     bool draws;  /* every layer has a decoder */
@@ -156,7 +157,10 @@ static enum err_code loss_chunk(const struct work *w, struct member *mb,
                                 size_t B, struct chunk *c)
 {
     struct loss_sums sums = {0};
-    struct loss_rows rows = {.B = B, .x = mb->x, .labels = mb->labels};
+    struct loss_rows rows = {.B = B,
+                             .x = mb->x,
+                             .labels = mb->labels,
+                             .noise = w->noise ? w->noise + mb->row[0] : 0};
     if (loss_run(w->m, w->weights, &rows, 1, NULL, &sums, &mb->memory,
                  &mb->err))
         return mb->err.code;
@@ -353,14 +357,15 @@ enum err_code measure_model(const struct model *m, const struct dataset *d,
 
 enum err_code measure_loss(const struct model *m, const struct loss_weights *w,
                            const struct dataset *d, const uint32_t *index,
-                           size_t n, struct team *team, double *mean,
-                           struct err *e)
+                           size_t n, uint64_t noise, struct team *team,
+                           double *mean, struct err *e)
 {
     struct work work = {.run = loss_chunk,
                         .m = m,
                         .weights = w,
                         .d = d,
                         .index = index,
+                        .noise = noise,
                         .n = n};
     enum err_code code = work_run(&work, team, e);
     double total = 0;

@@ -43,11 +43,12 @@ enum err_code measure_labels(const struct model *m, const struct dataset *d,
                              struct label_measures *labels, struct err *e)
     ERR_CHECKED;
 
-/* The mean of a phase's whole loss over such rows into *mean. */
+/* The mean of a phase's whole loss over such rows into *mean. Noisy codes are
+ * drawn from `noise`; 0: they are their means. */
 enum err_code measure_loss(const struct model *m, const struct loss_weights *w,
                            const struct dataset *d, const uint32_t *index,
-                           size_t n, struct team *team, double *mean,
-                           struct err *e) ERR_CHECKED;
+                           size_t n, uint64_t noise, struct team *team,
+                           double *mean, struct err *e) ERR_CHECKED;
 
 /* On how many of such rows each unit is on, into on (units of all layers, the
  * lowest layer's first). */

@@ -66,10 +66,10 @@ static enum err_code mean_loss(const struct model *m, const struct recipe *r,
 {
     const struct loss_weights *w = &r->phases[r->n_phases - 1].weights;
     if (rows->n_validation > 0)
-        return measure_loss(m, w, d, rows->validation, rows->n_validation, team,
-                            loss, e);
-    return measure_loss(m, w, d, rows->training, rows->n_training, team, loss,
-                        e);
+        return measure_loss(m, w, d, rows->validation, rows->n_validation, 0,
+                            team, loss, e);
+    return measure_loss(m, w, d, rows->training, rows->n_training, 0, team,
+                        loss, e);
 }
 
 /* What one measures before and after. */

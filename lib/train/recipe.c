@@ -207,10 +207,10 @@ static enum err_code check_model(struct recipe *r, struct err *e)
 static enum err_code read_recipe(struct recipe *r, struct err *e)
 {
     static const char *const known[] = {
-        "data",   "seed",          "validation", "labelled", "batch",
-        "classes", "patches",      "model",      "rates",    "bounds",
-        "start",  "prune",         "phases",     "drop_decoders",
-        "rehearsal", "tuning",     NULL};
+        "data",    "seed",    "validation", "labelled",      "batch",
+        "classes", "patches", "model",      "rates",         "bounds",
+        "start",   "prune",   "phases",     "drop_decoders", "rehearsal",
+        "tuning",  NULL};
     const struct json *j = r->json, *patches, *rates, *bounds;
     size_t seed = 1;
     r->batch = 128;

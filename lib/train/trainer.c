@@ -249,7 +249,7 @@ static enum err_code validate(struct trainer *t, double value[2], struct err *e)
     if (phase->measure == RECIPE_LOSS) {
         value[1] = 0;
         if (measure_loss(t->model, &phase->weights, &t->data,
-                         t->rows.validation, t->rows.n_validation, t->team,
+                         t->rows.validation, t->rows.n_validation, 0, t->team,
                          &value[0], e))
             return wrap_epoch(t, e);
     }
@@ -310,7 +310,7 @@ static enum err_code measure_start(struct trainer *t, const struct model *m,
                              log((double)t->model->classifier.classes)
                        : 0;
     rows_order(&t->rows, t->options->seed, t->phase, 0);
-    if (measure_loss(m, w, &t->data, t->rows.order, n, t->team,
+    if (measure_loss(m, w, &t->data, t->rows.order, n, 1, t->team,
                      &t->first_loss, e))
         return e->code;
     t->first_loss = fmax(t->first_loss, guess);
@@ -339,8 +339,7 @@ static enum err_code run_phases(struct trainer *t, bool resumed, struct err *e)
         if (!resumed && (begin_phase(t, e) || start_phase(t, e)))
             return e->code;
         resumed = false;
-        if (t->options->start &&
-            measure_start(t, t->options->start->model, e))
+        if (t->options->start && measure_start(t, t->options->start->model, e))
             return e->code;
         while (!phase_over(t))
             if (run_epoch(t, e))
@@ -417,8 +416,7 @@ static enum err_code describe(struct trainer *t, struct err *e)
     if (!m->metrics || !m->lineage)
         return err_set(e, ERR_NO_MEMORY, "metrics");
     /* A tuned model keeps what its parent did. */
-    if (!t->options->start &&
-        keep_add(m, t->recipe, &t->data, &t->rows, e))
+    if (!t->options->start && keep_add(m, t->recipe, &t->data, &t->rows, e))
         return e->code;
     if (t->rows.n_validation == 0)
         return ERR_OK;

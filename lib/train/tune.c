@@ -91,10 +91,8 @@ static enum err_code prepare(struct tuning *t, struct team *team,
 static enum err_code train(struct tuning *t, struct err *e)
 {
     const struct tune_options *o = t->options;
-    struct train_start start = {.model = t->grown,
-                                .uses = t->rows.uses,
-                                .judge = judge,
-                                .arg = t};
+    struct train_start start = {
+        .model = t->grown, .uses = t->rows.uses, .judge = judge, .arg = t};
     struct train_options options = {.threads = o->threads,
                                     .seed = o->seed,
                                     .checkpoint = o->checkpoint,
@@ -111,9 +109,8 @@ static enum err_code verdict(struct tuning *t, struct team *team,
 {
     struct gate_verdict v;
     struct gate_rows own = held_out(t);
-    struct gate_rows test = {.rows = &t->rows.test,
-                             .index = t->rows.tested,
-                             .n = t->rows.n_tested};
+    struct gate_rows test = {
+        .rows = &t->rows.test, .index = t->rows.tested, .n = t->rows.n_tested};
     if (gate_judge(t->parent, t->child, weights(t), measure(t), &own,
                    test.n > 0 ? &test : NULL, team, &v, e))
         return e->code;
@@ -166,18 +163,18 @@ size_t tune_bytes(const struct model *parent, size_t threads)
     enum { BATCH = 128, CHUNK = 256, NEW_CLASSES = 256, BLOCKS = 6 };
     struct model_options learn = {.learn = true};
     const struct json *batch = json_get(parent->training, "batch");
-    size_t rows = batch && json_is_number(batch) ? (size_t)json_number(batch)
-                                                 : BATCH;
+    size_t rows =
+        batch && json_is_number(batch) ? (size_t)json_number(batch) : BATCH;
     size_t shard = (rows + threads - 1) / threads;
-    size_t params = parent->params.total +
-                    NEW_CLASSES * (parent->classifier.inputs + 1);
+    size_t params =
+        parent->params.total + NEW_CLASSES * (parent->classifier.inputs + 1);
     size_t step = 3 * model_pass_bytes(parent, shard, &learn) +
                   shard * (model_inputs(parent) + 1) * sizeof(float);
     size_t chunk = 2 * model_pass_bytes(parent, CHUNK, &learn) +
                    CHUNK * (model_inputs(parent) + 4) * sizeof(float);
     return (BLOCKS + threads) * params * sizeof(float) +
-           threads * (step + chunk) + parent->rehearsal.n *
-           parent->rehearsal.size;
+           threads * (step + chunk) +
+           parent->rehearsal.n * parent->rehearsal.size;
 }
 
 void tune_result_fini(struct tune_result *r)

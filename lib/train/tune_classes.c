@@ -23,7 +23,7 @@ enum { MEAN_ROWS = 64, CHUNK = 16 };
 struct imprint {
     const struct model *parent;
     const struct tune_rows *rows;
-    size_t inputs; /* of the classifier */
+    size_t inputs;      /* of the classifier */
     uint32_t *of_label; /* (labels, MEAN_ROWS) rows of each label */
     size_t *n;          /* (labels) how many of them */
     float *mean;        /* (inputs) of one label */
@@ -157,8 +157,8 @@ struct model *tune_grow(const struct model *parent,
 {
     if (rows->n_new == 0)
         return model_copy(parent, e);
-    struct model *m = model_add_classes(parent, rows->names + rows->n_old,
-                                        rows->n_new, e);
+    struct model *m =
+        model_add_classes(parent, rows->names + rows->n_old, rows->n_new, e);
     if (m && imprint(m, parent, rows, e)) {
         model_free(m);
         return NULL;

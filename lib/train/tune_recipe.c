@@ -115,8 +115,7 @@ static void set_rate(struct json *phase, const struct tune_options *options)
 {
     struct json *optimiser = json_copy(json_get(phase, "optimiser")),
                 *schedule = json_new_object();
-    double rate = number_of(optimiser, "rate", standard_rate) *
-                  rate_share;
+    double rate = number_of(optimiser, "rate", standard_rate) * rate_share;
     if (options->learning_rate > 0)
         rate = options->learning_rate;
     json_set(optimiser, "rate", json_new_number(rate));
@@ -132,8 +131,7 @@ static struct json *make_phase(const struct model *m,
 {
     const struct json *given = json_get(m->training, "phase");
     struct json *phase = given ? json_copy(given) : standard_phase(m);
-    struct json *weights =
-        fit_weights(json_get(phase, "weights"), m, rows);
+    struct json *weights = fit_weights(json_get(phase, "weights"), m, rows);
     struct json *layers = fit_layers(json_get(phase, "layers"), m);
     if (number_of(weights, "predict", 0) <= 0)
         json_remove(phase, "target");
@@ -163,7 +161,8 @@ static struct json *fit_policies(const struct json *given,
 
 static struct json *make_recipe(const struct model *m,
                                 const struct tune_rows *rows,
-                                const struct tune_options *options, bool *learns)
+                                const struct tune_options *options,
+                                bool *learns)
 {
     struct json *j = json_new_object(), *phases = json_new_array();
     const struct json *batch = json_get(m->training, "batch");

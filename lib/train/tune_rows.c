@@ -74,8 +74,8 @@ static enum err_code map_labels(const struct tune_rows *r, int32_t *labels,
                            : d->classes ? d->classes[i]
                                         : numeral;
         snprintf(numeral, sizeof numeral, "%zu", i);
-        class[i] = name == numeral && i < r->n_old ? (int32_t)i
-                                                   : find_class(r, name);
+        class[i] =
+            name == numeral && i < r->n_old ? (int32_t)i : find_class(r, name);
         if (class[i] == DATASET_NO_LABEL)
             class[i] = UNKNOWN;
     }
@@ -278,9 +278,9 @@ static uint64_t fingerprint(const struct tune_rows *r)
     for (size_t i = 0; i < r->all.n_parts; i++) {
         const struct dataset *d = r->all.parts[i];
         size_t numbers = d->n * d->row_size;
-        hash = d->hash ? file_hash(hash, &d->hash, sizeof d->hash)
+        hash = d->hash     ? file_hash(hash, &d->hash, sizeof d->hash)
                : d->floats ? file_hash(hash, d->floats, numbers * sizeof(float))
-                         : file_hash(hash, d->bytes, numbers);
+                           : file_hash(hash, d->bytes, numbers);
     }
     hash = file_hash(hash, r->labels, r->all.n * sizeof *r->labels);
     return file_hash(hash, r->uses, r->all.n);

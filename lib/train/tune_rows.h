@@ -14,13 +14,13 @@ struct tune_rows {
     size_t n_held_out;
     size_t n_training;
     struct dataset test; /* the operator's test rows, n = 0: none */
-    uint32_t *tested;    /* (n_tested) those of them whose class the child has */
+    uint32_t *tested; /* (n_tested) those of them whose class the child has */
     size_t n_tested;
 
     const char **names; /* (n_old + n_new) the child's; texts are borrowed */
     size_t n_old, n_new;
-    bool labelled;      /* some row to train on has a label */
-    bool asked_labels;  /* some sample has one */
+    bool labelled;     /* some row to train on has a label */
+    bool asked_labels; /* some sample has one */
 
     struct dataset kept; /* what the parent's file keeps */
     int32_t *labels, *test_labels;

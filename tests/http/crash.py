@@ -111,10 +111,10 @@ class Sender:
         assert reply.status == 200, str(reply)
         self.labels[number] = {label}
 
-    def run(self, server):
+    def run(self, server, calm):
         while True:
             self.post(server)
-            if self.chance.random() < 0.2:
+            if self.chance.random() < 0.2 and not calm:
                 self.relabel(server)
             time.sleep(self.chance.uniform(0, 0.03))
 
@@ -139,8 +139,7 @@ class Teacher:
             if job["ended"]:
                 self.ended[number] = job
 
-    def begin(self, server):
-        short = self.chance.random() < 0.4
+    def begin(self, server, short):
         reply = ask(server, "POST", PATH + "/fine-tunes", {
             "epochs": 3 if short else 1000,
             "learning_rate": 1e-3 if short else 1e-6,
@@ -152,7 +151,7 @@ class Teacher:
     def act(self, server):
         turn = self.chance.random()
         if turn < 0.5:
-            self.begin(server)
+            self.begin(server, turn < 0.2)
         elif turn < 0.6 and self.started:
             reply = ask(server, "POST", "/v1/fine-tunes/%d/cancel" %
                         max(self.started))
@@ -163,9 +162,12 @@ class Teacher:
                 PATH, version))
             assert reply.status in (200, 404), str(reply)  # gone by now
 
-    def run(self, server):
+    def run(self, server, calm):
         while True:
-            self.act(server)
+            if calm:
+                self.begin(server, False)
+            else:
+                self.act(server)
             time.sleep(self.chance.uniform(0, 0.1))
 
 
@@ -175,7 +177,7 @@ class Asker:
     def __init__(self):
         self.x, self.count = learning.mixed("abcd", 2), 0
 
-    def run(self, server):
+    def run(self, server, _):
         x, labels = self.x
         while True:
             reply = ask(server, "POST", PATH + "/classify",
@@ -204,7 +206,7 @@ class Story:
         self.seen = {}  # (sender, number): ids that were found
         self.last = 0  # id up to which samples were looked at
         self.resumed = 0
-        self.errors = []
+        self.errors, self.killing = [], False
 
     @property
     def checkpoints(self):
@@ -212,26 +214,30 @@ class Story:
 
     # ---- a life ----
 
-    def run(self, server, one):
+    def run(self, server, one, calm):
         try:
-            one.run(server)
+            one.run(server, calm)
         except GONE as error:
-            if server.is_running():
+            if not self.killing:
                 self.errors.append(error)
         except Exception as error:  # told after the kill
             self.errors.append(error)
 
-    def live(self, server, kill):
-        threads = [threading.Thread(target=self.run, args=(server, one))
+    def live(self, server, calm):
+        """A calm life has a long job and nothing that disturbs it, and ends
+        soon after the job's checkpoint was written anew."""
+        threads = [threading.Thread(target=self.run, args=(server, one, calm))
                    for one in (*self.senders, self.teacher, self.asker)]
         for thread in threads:
             thread.start()
-        if kill % 2:  # at a moment when there is something new
+        if calm:
             self.wait_for_checkpoint()
-        time.sleep(self.chance.uniform(0, SECONDS / (1 + 3 * (kill % 2))))
+        time.sleep(self.chance.uniform(0, SECONDS / (4 if calm else 1)))
+        self.killing = True
         server.kill()
         for thread in threads:
             thread.join()
+        self.killing = False
         if self.errors:
             raise self.errors[0]
 
@@ -317,7 +323,8 @@ class Story:
             sender.labels[sample["id"]] = {sample["label"]}
 
     def check_resumed(self, server, kept):
-        """The job whose checkpoint was there does not begin anew."""
+        """The job whose checkpoint was there does not begin anew, unless a
+        label of its samples was changed after it had read them."""
         for path in kept:
             number = int(path.name.split(".")[0])
             end = time.monotonic() + 30
@@ -325,9 +332,12 @@ class Story:
                 job = ask(server, "GET", "/v1/fine-tunes/%d" % number).json()
                 if job["ended"]:
                     break
-                if job.get("progress"):
-                    assert job["progress"]["epoch"] > 1, job
-                    self.resumed += 1
+                if (job["progress"] or {}).get("loss") is not None:
+                    if job["progress"]["epoch"] > 1:
+                        self.resumed += 1
+                    else:
+                        assert "checkpoint is of other data" in server.log(
+                            ), "begun anew: %s" % job
                     break
                 time.sleep(0.005)
             else:
@@ -339,16 +349,16 @@ class Story:
     def tell(self, kills):
         """The story in one line; raises if it is not a good one."""
         for kill in range(kills):
-            kept = self.checkpoints
+            kept, calm = self.checkpoints, kill % 2 == 1
             server = self.start()
-            if self.chance.random() < 0.15:  # hardly begun
+            if self.chance.random() < 0.3 and not calm:  # hardly begun
                 time.sleep(self.chance.uniform(0, 0.1))
                 server.kill()
                 continue
             try:
                 self.check(server, everything=kill % 10 == 9)
                 self.check_resumed(server, kept)
-                self.live(server, kill)
+                self.live(server, calm)
             finally:
                 if server.is_running():
                     server.kill()

@@ -154,9 +154,7 @@ def test_bad_npz(t):
         reply = one.call("POST", one.path + "/samples", body=body,
                          headers={"Content-Type": NPZ})
         assert reply.status in (400, 422) and "x" in reply.json()["detail"]
-    refuse(t, learning.npz(x=x, y=np.array([0, -1, 2])), NPZ, 422, ["-1"])
     refuse(t, learning.npz(x=x, y=np.array([0.5, 1, 2])), NPZ, 422, ["y"])
-    refuse(t, learning.npz(x=x, y=np.array(["a", "", "b"])), NPZ, 422)
     refuse(t, learning.npz(x=x, y=np.array(["a", "x" * 201, "b"])), NPZ, 422)
     # Says that it is far larger than what it holds.
     bomb = zipped(x_npy=digits.npy(np.zeros((1024, SIZE * 1024), np.float32)))
@@ -214,10 +212,8 @@ def test_too_many_classes(t):
     """300 and 1,000 new labels at once are over --max-labels: none is kept"""
     for n in (300, 1000):
         labels = ["label %d" % i for i in range(n)]
-        before = len(Client(t).counts()["labels"])
-        detail = refuse(t, {"inputs": [[0] * SIZE] * n, "labels": labels},
-                        JSON, 422, ["256"])
-        assert str(before) in detail or str(before + n) in detail, detail
+        refuse(t, {"inputs": [[0] * SIZE] * n, "labels": labels}, JSON, 422,
+               ["256", "--max-labels"])
     own = t.start(t.server.models, ["--max-labels", "3"])
     own.wait_ready()
     one = Client(t, own)

@@ -170,7 +170,7 @@ START_TEST(the_size_of_the_team_changes_nothing)
         double mean;
         ck_assert(got.relative_error == one.relative_error);
         ck_assert(got.active == one.active);
-        ck_assert(!measure_loss(m, &w, &d, NULL, 2000, team, &mean, &e));
+        ck_assert(!measure_loss(m, &w, &d, NULL, 2000, 0, team, &mean, &e));
         first = threads == 1 ? mean : first;
         ck_assert(mean == first);
         team_free(team);
