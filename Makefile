@@ -95,7 +95,7 @@ $(O)/tests: $(TESTS_O) $(PARTS_O) $(O)/libsparsed.a $(O)/flags
 	@echo '  link $@'
 	$(Q)$(LINK) -o $@ $(TESTS_O) $(PARTS_O) $(O)/libsparsed.a $(CHECK_LIBS) $(LIBS)
 
-$(O)/bench $(O)/conv: $(O)/%: $(O)/o/bench/%.o $(O)/libsparsed.a $(O)/flags
+$(O)/bench $(O)/conv $(O)/store: $(O)/%: $(O)/o/bench/%.o $(O)/libsparsed.a $(O)/flags
 	@echo '  link $@'
 	$(Q)$(LINK) -o $@ $< $(O)/libsparsed.a $(LIBS)
 
@@ -145,7 +145,7 @@ deps-test: | deps
 	@sh scripts/deps.sh test
 
 -include $(LIB_O:.o=.d) $(SERVER_O:.o=.d) $(TESTS_O:.o=.d) $(O)/o/bench/bench.d \
-         $(O)/o/bench/conv.d
+         $(O)/o/bench/conv.d $(O)/o/bench/store.d
 
 # ---- use ----
 
@@ -235,8 +235,8 @@ asan tsan ubsan:
 	@$(MAKE) --no-print-directory MODE=$@ unit
 	@$(MAKE) --no-print-directory MODE=$@ test-http
 
-bench: $(BIN) $(O)/bench $(O)/conv build/peers/ready ## measure beside peers, write bench/RESULTS.md
-	@sh bench/run.sh $(O)/bench $(BIN) $(O)/conv
+bench: $(BIN) $(O)/bench $(O)/conv $(O)/store build/peers/ready ## measure beside peers, write bench/RESULTS.md
+	@sh bench/run.sh $(O)/bench $(BIN) $(O)/conv $(O)/store
 
 # The system's Python, which may have PyTorch; a machine that cannot fetch the
 # rest does without these rows.

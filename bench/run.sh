@@ -1,11 +1,12 @@
 #!/bin/sh
-# run.sh BENCH BINARY CONV: measures the shipped model and convolutions and
-# writes bench/RESULTS.md. Rows whose peer (wrk, ONNX Runtime, PyTorch) is
+# run.sh BENCH BINARY CONV STORE: measures the shipped model, convolutions and
+# durable posts, and writes bench/RESULTS.md. Rows whose peer (wrk, ONNX Runtime, PyTorch) is
 # missing are left out.
 set -eu
 bench=$1
 binary=$2
 conv=$3
+store=$4
 model=models/mnist-drsae
 results=bench/RESULTS.md
 
@@ -30,6 +31,11 @@ sh scripts/data.sh mnist
     echo "- command: make bench"
     echo
     "$bench" "$model/1/model.safetensors" data/mnist
+    echo
+    rm -rf build/bench-store
+    mkdir -p build/bench-store
+    "$store" build/bench-store
+    rm -rf build/bench-store
 } > "$results.new"
 
 peers=build/peers/bin/python

@@ -7,9 +7,12 @@
  * label is at any time a fair draw of all that came of it (bottom-k sampling,
  * the same as a reservoir: Vitter 1985), rare labels keep all they have, and
  * deleting upsets nothing. Unlabelled samples count as one more label here.
+ * Room that a deletion makes is filled by what comes next, and given up first.
  *
  * Every SAMPLES_HELD_OUT_EVERYth sample of a label is held out for good: no
- * training sees it, all versions are compared on it.
+ * training sees it, all versions are compared on it. A sample whose first label
+ * comes later is held out if the label lacks its share; only its input may have
+ * been trained on before.
  */
 #ifndef SPARSED_STORE_SAMPLES_H
 #define SPARSED_STORE_SAMPLES_H
