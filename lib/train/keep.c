@@ -201,7 +201,8 @@ enum err_code keep_add_later(struct model *m, const struct recipe *r,
     struct dataset seen = *d; /* with the labels that may be seen */
     struct rows rows;
     size_t seed;
-    if (check_lineage(m, r, d, &seed, e) || rows_init(&rows, r, d, NULL, seed, e))
+    if (check_lineage(m, r, d, &seed, e) ||
+        rows_init(&rows, r, d, NULL, seed, e))
         return e->code;
     if (rows.labels)
         seen.labels = rows.labels;
