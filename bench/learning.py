@@ -152,19 +152,26 @@ def measure_posts(short):
                   for name, rates in found.items()])
 
 
+def cpu_seconds(pid):
+    """Of all threads of the process."""
+    fields = Path("/proc/%d/stat" % pid).read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def measure_time(short):
     """From the answer to the last post until the new version answers."""
     rows = []
     for n, rounds in ((500, 1 if short else 5), (200, 1 if short else 3)):
-        took, recalls, olds = [], [], []
+        took, spent, recalls, olds = [], [], [], []
         for seed in range(rounds):
             with Serving(MODEL, BUILD) as serving:
                 x, y = digits.idx("mnist", "t10k")
                 before = np.mean(serving.classify(x) != y.astype(str))
                 serving.post(*lesson(n, seed))
-                began = time.monotonic()
+                began, used = time.monotonic(), cpu_seconds(serving.pid)
                 job = wait(serving, serving.tune(seed=seed))
                 took.append(time.monotonic() - began)
+                spent.append(cpu_seconds(serving.pid) - used)
                 if not job["promoted"]:
                     raise SystemExit("not promoted: %s" % job)
                 olds.append(100 * (np.mean(serving.classify(x)
@@ -172,11 +179,11 @@ def measure_time(short):
                 x, y = digits.idx("fashion-mnist", "t10k")
                 recalls.append(100 * np.mean(
                     serving.classify(x[y == 1]) == NEW))
-        rows.append(["%d" % n, spread(took, "%.1f"),
+        rows.append(["%d" % n, spread(took, "%.1f"), spread(spent, "%.1f"),
                      spread(recalls, "%.1f"), spread(olds, "%+.2f")])
     return table(["new samples", "seconds to the promoted version",
-                  "recall of the new class, %", "error on digits, points"],
-                 rows)
+                  "seconds of processor", "recall of the new class, %",
+                  "error on digits, points"], rows)
 
 
 def wait(serving, number):
@@ -184,7 +191,7 @@ def wait(serving, number):
         job = serving.job(number)
         if job["ended"]:
             return job
-        time.sleep(0.01)
+        time.sleep(0.05)
 
 
 def status(pid, name):

@@ -22,7 +22,9 @@
 #include <limits.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/resource.h>
+#include <time.h>
 
 /* Descriptors beside connections: files, pollers, lingering connections. */
 #define OTHER_DESCRIPTORS 256
@@ -206,11 +208,20 @@ static enum err_code start_learning(struct app *app, struct err *e)
 
 /* ---- start and stop ---- */
 
+/* libzip asks for local times on many threads. Without TZ glibc reads the zone
+ * anew each time, and frees the old one; with it, now and never again. */
+static void set_zone(void)
+{
+    setenv("TZ", ":/etc/localtime", 0);
+    tzset();
+}
+
 static enum err_code start(struct app *app, struct err *e)
 {
     const struct config *c = app->config;
     char models[512], data[512];
 
+    set_zone();
     start_blas();
     log_event(LOG_DEBUG, "server", "folders", "models=%s data=%s",
               log_quote(models, sizeof models, c->models),

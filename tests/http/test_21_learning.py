@@ -193,9 +193,13 @@ def test_events(t):
         assert 0 <= data["held_out_error"] <= 1, data
         assert data["seconds_left"] is None or data["seconds_left"] >= 0
     assert epochs[0][1]["best"], epochs[0]
-    # One that has ended is told at once, and that is all.
-    with one.events(number) as events:
-        assert [(k, d) for k, _, d in events] == [("state", job)]
+    # Of one that has ended: its state, epochs that were missed, its end.
+    for last in (0, 1, 1000):
+        with one.events(number, last) as events:
+            late = list(events)
+        assert late[0] == late[-1] == ("state", None, job), late
+        assert {int(i) for _, i, _ in late[1:-1]} <= set(
+            range(last + 1, len(epochs) + 1)), late
 
 
 def test_events_go_on(t):
