@@ -33,8 +33,10 @@ struct events {
 static void say_state(struct events *s, const struct job *j, bool under_way,
                       struct buf *out)
 {
+    bool runs = under_way && !job_state_ended(j->state);
+
     buf_text(out, "event: state\ndata: ");
-    job_print(out, j, under_way ? &s->progress : NULL);
+    job_print(out, j, runs ? &s->progress : NULL);
     buf_text(out, "\n\n");
     s->told = j->state;
     s->begun = true;
@@ -117,7 +119,12 @@ static bool look_up(struct events *s, bool under_way, usec now, struct job *j)
     if (known || (s->begun && now - s->read < READ_EVERY))
         return false;
     s->read = now;
-    return read_job(s->learning, s->job, j, &later) == ERR_OK;
+    if (read_job(s->learning, s->job, j, &later) != ERR_OK)
+        return false;
+    /* Its end is told once the learner has done with it. */
+    struct job_progress progress;
+    return !job_state_ended(j->state) ||
+           !job_look(s->learning, s->job, &progress);
 }
 
 /* False: that was the end. */

@@ -162,7 +162,6 @@ enum err_code fine_tunes_show(struct call *call, struct err *e)
     if (learning_need(call, e) == NULL)
         return e->code;
     const struct learning *learning = call->api->learning;
-    bool under_way = job_look(learning, (int64_t)call->job, &progress);
     struct database *db = learning_read(call, e);
     if (db == NULL)
         return e->code;
@@ -170,6 +169,7 @@ enum err_code fine_tunes_show(struct call *call, struct err *e)
     store_end_read(learning->store, db);
     if (code != ERR_OK)
         return learning_blame(e);
+    bool under_way = job_look(learning, (int64_t)call->job, &progress);
     struct buf *b = begin(call, 200);
     job_print(b, &j, under_way ? &progress : NULL);
     buf_char(b, '\n');
@@ -199,8 +199,7 @@ static bool print_item(void *arg, const struct job *j)
     }
     if (list->n > 0)
         buf_char(b, ',');
-    bool under_way = j->state == JOB_RUNNING &&
-                     job_look(call->api->learning, j->id, &progress);
+    bool under_way = job_look(call->api->learning, j->id, &progress);
     job_print(b, j, under_way ? &progress : NULL);
     list->last = j->id;
     list->n++;

@@ -88,10 +88,13 @@ static void print_time(struct buf *b, const char *name, int64_t wall_ms)
 
 void job_print(struct buf *b, const struct job *j, const struct job_progress *p)
 {
+    bool ended = p == NULL && job_state_ended(j->state);
+    enum job_state state = p != NULL ? JOB_RUNNING : j->state;
+
     buf_printf(b, "{\"id\":%lld,\"model\":", (long long)j->id);
     buf_json_text(b, j->model);
     buf_printf(b, ",\"state\":\"%s\",\"promoted\":%s,\"trigger\":",
-               job_state_name(j->state), j->promoted ? "true" : "false");
+               job_state_name(state), ended && j->promoted ? "true" : "false");
     buf_json_text(b, j->trigger);
     buf_text(b, ",\"parent\":");
     print_uint_or_null(b, j->parent);
@@ -100,13 +103,13 @@ void job_print(struct buf *b, const struct job *j, const struct job_progress *p)
     print_member(b, "options", j->options);
     print_time(b, "created", j->created_ms);
     print_time(b, "started", j->started_ms);
-    print_time(b, "ended", j->ended_ms);
-    print_member(b, "before", j->before);
-    print_member(b, "after", j->after);
+    print_time(b, "ended", ended ? j->ended_ms : 0);
+    print_member(b, "before", ended ? j->before : NULL);
+    print_member(b, "after", ended ? j->after : NULL);
     buf_text(b, ",\"reason\":");
-    print_text_or_null(b, j->reason);
+    print_text_or_null(b, ended ? j->reason : NULL);
     buf_text(b, ",\"progress\":");
-    if (p != NULL && j->state == JOB_RUNNING)
+    if (p != NULL)
         job_print_progress(b, p);
     else
         buf_text(b, "null");

@@ -12,12 +12,13 @@ struct job_progress {
     double held_out; /* of the last whole epoch; NAN: not known */
 };
 
-/* False if it is not under way. To be asked before the store is read, so that
- * a job that has just ended is not told as running without progress. */
+/* False if it is not under way. To be asked after the store was read: for a
+ * moment the store knows of a job's end and its version does not serve yet. */
 bool job_look(const struct learning *learning, int64_t id,
               struct job_progress *p);
 
-/* One object; `p` NULL: no progress is known. */
+/* One object; `p` NULL: it is not under way. If it is, the record's end is not
+ * told yet. */
 void job_print(struct buf *b, const struct job *j,
                const struct job_progress *p);
 void job_print_progress(struct buf *b, const struct job_progress *p);

@@ -98,11 +98,11 @@ struct learner_progress {
     size_t n_epochs;        /* whole ones, in this process */
 };
 
-/* False if the job is not under way (any more). While it is, its store record
- * says running and its new version is not in service: so ask here first. Epochs
- * from..from+max-1 of the n_epochs go to `epochs`, *n gets how many. The job
- * that ended last is told likewise, with false, so that nobody misses its last
- * epochs. */
+/* False if the job is not under way (any more). While it is, its new version is
+ * not in service, whatever the store says already: so ask here after reading
+ * it. Epochs from..from+max-1 of the n_epochs go to `epochs`, *n gets how many.
+ * The job that ended last is told likewise, with false, so that nobody misses
+ * its last epochs. */
 bool learner_look(struct learner *l, int64_t job, struct learner_progress *p,
                   size_t from, struct learner_epoch *epochs, size_t max,
                   size_t *n);

@@ -9,7 +9,7 @@
 
 /* How much worse a label may get: a share of its rows, and this many rows. */
 static const double allowed_error = 0.01;
-enum { ALLOWED_ROWS = 1 };
+enum { ALLOWED_ROWS = 2 };
 
 /* How many rows fewer must be wrong. */
 enum { ENOUGH_ROWS = 2 };
@@ -184,6 +184,25 @@ static bool judge_error(const struct gate_figures *b,
     return lower && clear;
 }
 
+/* Whether of every known label some row is there, held out or the operator's:
+ * what nobody looks at may be forgotten. */
+static bool judge_cover(const struct places *own, const struct places *theirs,
+                        size_t known, char **names, struct gate_verdict *v)
+{
+    for (size_t i = 0; i < known; i++) {
+        if (own->before.labels[i].rows > 0 ||
+            (theirs->before.labels && theirs->before.labels[i].rows > 0))
+            continue;
+        snprintf(v->reason, sizeof v->reason,
+                 "no held-out row of label \"%.60s\" tells whether it is "
+                 "forgotten: post some of it, or name data of it (--rehearsal, "
+                 "--test-data)",
+                 names[i]);
+        return false;
+    }
+    return true;
+}
+
 static bool judge_place(const struct places *p, const struct model *parent,
                         char **names, enum recipe_measure measure,
                         const char *place, struct gate_verdict *v)
@@ -236,6 +255,7 @@ enum err_code gate_judge(const struct model *parent, const struct model *child,
 {
     struct places own = {0}, theirs = {0};
     char **names = child->classes;
+    size_t known = parent->classifier.present ? parent->classifier.classes : 0;
     *v = (struct gate_verdict){0};
     enum err_code code =
         measure_place(&own, parent, child, weights, held_out, team, e);
@@ -243,6 +263,8 @@ enum err_code gate_judge(const struct model *parent, const struct model *child,
         code = measure_place(&theirs, parent, child, weights, test, team, e);
     if (!code) {
         v->better = judge_place(&own, parent, names, measure, "held-out", v);
+        if (v->better)
+            v->better = judge_cover(&own, &theirs, known, names, v);
         if (v->better && test)
             v->better = judge_place(&theirs, parent, names, measure, "test", v);
         v->before = figures_json(&own.before, names);

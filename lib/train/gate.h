@@ -3,7 +3,8 @@
  *
  * With labels: yes if the child's mean error per label is lower, not by one row
  * only (of many epochs one is lucky), and no label that the parent knows got
- * worse by more than a point (of a hundred) that is also more than one row. The
+ * worse by more than a point (of a hundred) that is also more than two rows. Of
+ * each such label there must be a row to tell it by. The
  * parent is wrong on all rows of a label that it does not know. Without labels,
  * where nothing is classified, or where only rows without labels were learned:
  * yes if the mean loss of the tuning phase is lower and the error per label,
@@ -40,7 +41,7 @@ enum err_code gate_measure(struct gate_figures *f, const struct model *m,
 void gate_figures_fini(struct gate_figures *f); /* accepts zeroed ones */
 
 /* The first of n_known labels that is worse by more than the gate allows, or
- * n_known. */
+ * n_known. One without rows is not. */
 size_t gate_worse_label(const struct gate_figures *before,
                         const struct gate_figures *after, size_t n_known);
 

@@ -112,6 +112,7 @@ static enum err_code join(struct tune_rows *r, const struct model *parent,
 {
     const struct rehearsal *kept = &parent->rehearsal;
     r->all.row_size = model_inputs(parent);
+    r->kept_marked = rehearsal_held_out(kept) > 0;
     r->kept = (struct dataset){.n = kept->n,
                                .row_size = kept->size,
                                .bytes = kept->inputs,
@@ -145,15 +146,15 @@ static enum err_code join(struct tune_rows *r, const struct model *parent,
 
 /* ---- what rows are for ---- */
 
-static bool is_held_out(const struct tune_data *data,
+static bool is_held_out(const struct tune_rows *r, const struct tune_data *data,
                         const struct model *parent, const struct dataset *d,
                         size_t row, size_t seen)
 {
     if (d == data->samples)
         return data->held_out && data->held_out[row];
-    if (d == data->rehearsal)
-        return seen % HELD_OUT_SHARE == HELD_OUT_SHARE - 1;
-    return parent->rehearsal.held_out[row] != 0;
+    if (d == &r->kept && r->kept_marked)
+        return parent->rehearsal.held_out[row] != 0;
+    return seen % HELD_OUT_SHARE == HELD_OUT_SHARE - 1;
 }
 
 /* Those of one part, the first of which is row `first` of all. seen, held
@@ -177,7 +178,7 @@ static void use_part(struct tune_rows *r, const struct tune_data *data,
         if (label == UNKNOWN) {
             *use = ROW_UNUSED;
             r->labels[first + i] = DATASET_NO_LABEL;
-        } else if (is_held_out(data, parent, d, i, seen[k]++)) {
+        } else if (is_held_out(r, data, parent, d, i, seen[k]++)) {
             *use = held[k]++ < most ? ROW_VALIDATION : ROW_UNUSED;
         }
     }

@@ -23,6 +23,7 @@ struct tune_rows {
     bool asked_labels; /* some sample has one */
 
     struct dataset kept; /* what the parent's file keeps */
+    bool kept_marked;    /* it says which rows are held out */
     int32_t *labels, *test_labels;
 };
 
