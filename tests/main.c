@@ -17,7 +17,7 @@
     X(preprocess_pictures) X(solver) X(iterative) X(model) X(prune) X(grow)    \
     X(rehearsal) X(emit) X(orientation) X(pinwheels) X(atoms) X(render)        \
     X(gradients) X(predict) X(optimiser) X(recipe) X(measure) X(rows)          \
-    X(layers) X(keep) X(shift) X(trainer) X(tune) X(pruning) X(repository)     \
+    X(layers) X(keep) X(distort) X(trainer) X(tune) X(pruning) X(repository)     \
     X(registry) X(executor) X(tensor_json) X(routes) X(samples) X(jobs)        \
     X(problem) X(infer) X(infer_options) X(infer_formats) X(mask) X(models)    \
     X(pending) X(samples_forms) X(labels) X(fine_tunes) X(events) X(versions)  \

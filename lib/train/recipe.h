@@ -17,8 +17,9 @@
  *                "rows": "all",           or those with a label: "labelled";
  *                                         or as many of each: "balanced"
  *                "per_label": 100,        how many, where balanced
- *                "shift": 0,              pictures are moved by up to so many
- *                                         pixels (shift.h)
+ *                "distort": {"shift": 2, "rotate": 12, "scale": 0.12,
+ *                            "shear": 0.2},   pictures (distort.h); by
+ *                                         default they stay as they are
  *                "layers": [0],           whose own terms (reconstruction,
  *                                         structure, predict) count; all by
  *                                         default
@@ -44,6 +45,7 @@
 
 #include "lib/base/json.h"
 #include "lib/model/param.h"
+#include "lib/train/distort.h"
 #include "lib/train/loss.h"
 #include "lib/train/optimiser.h"
 
@@ -78,7 +80,7 @@ struct recipe_phase {
     size_t epochs;
     enum recipe_rows rows;
     size_t per_label; /* ROWS_BALANCED */
-    size_t shift;     /* pixels; 0: pictures stay where they are */
+    struct distortion distortion;
     struct loss_weights weights;
     size_t reach; /* layers that it runs; the classifier counts as one more */
     struct optimiser_settings optimiser;

@@ -2,13 +2,13 @@
 #include "lib/train/recipe_phase.h"
 
 #include "lib/train/recipe_scope.h"
-#include "lib/train/shift.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #define MAX_EPOCHS 100000
 #define MAX_PER_LABEL 1000000
+#define MAX_SHIFT 1000 /* pixels */
 
 enum err_code recipe_get_object(const struct json *j, const char *where,
                                 const char *key, const struct json **out,
@@ -231,17 +231,25 @@ static enum err_code read_stopping(struct recipe_phase *p,
     return ERR_OK;
 }
 
-static enum err_code read_shift(struct recipe_phase *p, const struct json *j,
-                                const struct model *m, const char *where,
-                                struct err *e)
+static enum err_code read_distortion(struct recipe_phase *p,
+                                     const struct json *j,
+                                     const struct model *m, const char *where,
+                                     struct err *e)
 {
-    if (json_get_size(j, where, "shift", 0, SHIFT_MOST, &p->shift, e))
+    static const char *const known[] = {"shift", "rotate", "scale", "shear",
+                                        NULL};
+    struct distortion *d = &p->distortion;
+    if (!j)
+        return ERR_OK;
+    if (json_only(j, where, known, e) ||
+        json_get_number(j, where, "shift", 0, MAX_SHIFT, &d->shift, e) ||
+        json_get_number(j, where, "rotate", 0, 180, &d->rotate, e) ||
+        json_get_number(j, where, "scale", 0, 1, &d->scale, e) ||
+        json_get_number(j, where, "shear", 0, 1, &d->shear, e))
         return e->code;
-    if (p->shift > 0 && !shift_suits(m, p->shift))
-        return err_set(e, ERR_INVALID,
-                       "%s.shift: needs inputs that are pictures of more than "
-                       "%zu pixels a side",
-                       where, 2 * p->shift);
+    if (distort_any(d) && !distort_suits(m, 1))
+        return err_set(e, ERR_INVALID, "%s: needs inputs that are pictures",
+                       where);
     return ERR_OK;
 }
 
@@ -269,11 +277,11 @@ static enum err_code read_phase(struct recipe_phase *p, const struct recipe *r,
                                 const char *where, struct err *e)
 {
     static const char *const known[] = {
-        "name",   "epochs",   "rows",    "per_label", "shift",
+        "name",   "epochs",   "rows",    "per_label", "distort",
         "layers", "weights",  "target",  "optimiser", "schedule",
         "train",  "patience", "measure", NULL};
     const struct json *weights = NULL, *target = NULL, *optimiser = NULL,
-                      *schedule = NULL;
+                      *schedule = NULL, *distort = NULL;
     char inside[64];
     if (!json_is_object(j))
         return err_set(e, ERR_INVALID, "%s: must be an object", where);
@@ -281,11 +289,12 @@ static enum err_code read_phase(struct recipe_phase *p, const struct recipe *r,
     if (json_only(j, where, known, e) ||
         json_get_text(j, where, "name", &p->name, e) ||
         json_get_size(j, where, "epochs", 1, MAX_EPOCHS, &p->epochs, e) ||
-        read_rows(p, j, where, e) || read_shift(p, j, m, where, e) ||
+        read_rows(p, j, where, e) ||
         recipe_get_object(j, where, "weights", &weights, e) ||
         recipe_get_object(j, where, "target", &target, e) ||
         recipe_get_object(j, where, "optimiser", &optimiser, e) ||
-        recipe_get_object(j, where, "schedule", &schedule, e))
+        recipe_get_object(j, where, "schedule", &schedule, e) ||
+        recipe_get_object(j, where, "distort", &distort, e))
         return e->code;
     if (p->epochs == 0 || !weights || !optimiser)
         return err_set(e, ERR_INVALID, "%s.%s: missing", where,
@@ -298,6 +307,9 @@ static enum err_code read_phase(struct recipe_phase *p, const struct recipe *r,
         return e->code;
     snprintf(inside, sizeof inside, "%s.target", where);
     if (read_target(p, target, m, inside, e))
+        return e->code;
+    snprintf(inside, sizeof inside, "%s.distort", where);
+    if (read_distortion(p, distort, m, inside, e))
         return e->code;
     snprintf(inside, sizeof inside, "%s.optimiser", where);
     if (read_optimiser(&p->optimiser, optimiser, inside, e))

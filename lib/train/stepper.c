@@ -3,7 +3,6 @@
 
 #include "lib/base/mem.h"
 #include "lib/math/kernels.h"
-#include "lib/train/shift.h"
 
 #include <assert.h>
 #include <math.h>
@@ -120,9 +119,9 @@ static void run_shard(void *arg, size_t number)
     for (size_t b = 0; b < B && s->d->labels; b++)
         mb->labels[b] = s->d->labels[index[b]];
     dataset_rows(s->d, index, B, s->m->low, s->m->high, mb->x);
-    if (step->shift > 0)
-        shift_rows(s->m, mb->x, B, step->shift, step->noise, from,
-                   mb->x + B * model_inputs(s->m));
+    if (step->distortion)
+        distort_rows(s->m, step->distortion, mb->x, B, step->noise, from,
+                     mb->x + B * model_inputs(s->m));
     struct loss_rows rows = {.B = B,
                              .x = mb->x,
                              .labels = s->d->labels ? mb->labels : NULL,

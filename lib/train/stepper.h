@@ -11,6 +11,7 @@
 #include "lib/base/team.h"
 #include "lib/data/dataset.h"
 #include "lib/model/model.h"
+#include "lib/train/distort.h"
 #include "lib/train/loss.h"
 #include "lib/train/optimiser.h"
 
@@ -27,10 +28,10 @@ struct step {
     struct optimiser *optimiser;
     const bool *trained; /* (rows of the table) */
     double rate;
-    uint64_t noise;        /* what noisy codes are drawn from, and shifts */
-    size_t shift;          /* pictures are moved by up to so many pixels */
-    const uint32_t *index; /* (n) rows of the data set */
-    size_t n;              /* at least 1 */
+    uint64_t noise; /* what noisy codes and distortions are drawn from */
+    const struct distortion *distortion; /* of pictures; NULL: none */
+    const uint32_t *index;               /* (n) rows of the data set */
+    size_t n;                            /* at least 1 */
 };
 
 /* Changes the model's parameters by the mean gradient of the rows; adds their

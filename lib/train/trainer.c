@@ -182,7 +182,9 @@ static enum err_code run_batches(struct trainer *t, struct err *e)
     struct step step = {.weights = &phase_of(t)->weights,
                         .optimiser = &t->optimiser,
                         .trained = t->trained,
-                        .shift = phase_of(t)->shift};
+                        .distortion = distort_any(&phase_of(t)->distortion)
+                                          ? &phase_of(t)->distortion
+                                          : NULL};
     struct rng noise =
         rng_make(t->options->seed, "noise", t->phase << 32 | t->epoch);
     rows_order(&t->rows, t->options->seed, t->phase, t->epoch);

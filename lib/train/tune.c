@@ -102,7 +102,10 @@ static enum err_code train(struct tuning *t, struct err *e)
                                     .arg = o->arg,
                                     .start = &start};
     t->child = train_run(t->recipe, &t->rows.all, &options, e);
-    return t->child ? ERR_OK : e->code;
+    if (!t->child)
+        return e->code;
+    tune_favour_new(t->child, t->rows.n_old);
+    return ERR_OK;
 }
 
 static enum err_code verdict(struct tuning *t, struct team *team,

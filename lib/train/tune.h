@@ -38,7 +38,7 @@ struct tune_options {
     void *arg;
 };
 
-#define TUNE_EPOCHS 12
+#define TUNE_EPOCHS 24
 #define TUNE_MAX_EPOCHS 1000
 
 struct tune_result {

@@ -1,11 +1,9 @@
 /* Imprinting (Qi, Brown, Lowe 2018: Low-shot learning with imprinted weights),
- * with three changes that were measured (docs/learning.md). Codes of a model
+ * with two changes that were measured (docs/learning.md). Codes of a model
  * that was trained well share much, above all where they are nonnegative, so a
  * mean code alone looks like every row; what is left when the mean of the old
  * classes is taken away does not. And rows of C that were trained long are
- * longer than what a beginner should have. And the new classes together get a
- * head start over an old one, however many they are: the fewer, the more of it
- * each needs to be seen at all.
+ * longer than what a beginner should have.
  */
 #include "lib/train/tune_classes.h"
 
@@ -20,8 +18,8 @@
 /* A new row of C is so much as long as the old ones are on average. */
 static const double length_share = 0.5;
 
-/* The logarithm of how often one of the new classes is expected, for each time
- * that an old one is: what their biases add up to over the old ones' mean. */
+/* What the bias of a single new class is moved by after training, and more of
+ * them at most the other way. */
 static const double head_start = 0.4;
 
 /* Rows of a label that a mean is taken of, and how many at a time. */
@@ -111,7 +109,6 @@ static enum err_code set_classes(struct imprint *im, struct model *m,
     const struct classifier *c = &m->classifier;
     size_t n_old = im->rows->n_old;
     double norm = 0, bias = 0;
-    double start = head_start - log((double)(c->classes - n_old));
     for (size_t k = 0; k < n_old; k++) {
         norm += vec_norm(c->weight->value + k * c->inputs, c->inputs);
         bias += (double)c->bias->value[k];
@@ -127,7 +124,7 @@ static enum err_code set_classes(struct imprint *im, struct model *m,
             vec_scale(row,
                       (float)(length_share * norm / (double)n_old / length),
                       c->inputs);
-        c->bias->value[k] = (float)(bias / (double)n_old + start);
+        c->bias->value[k] = (float)(bias / (double)n_old);
     }
     return ERR_OK;
 }
@@ -172,4 +169,15 @@ struct model *tune_grow(const struct model *parent,
         return NULL;
     }
     return m;
+}
+
+void tune_favour_new(struct model *m, size_t n_old)
+{
+    struct classifier *c = &m->classifier;
+    if (!c->present || c->classes == n_old)
+        return;
+    double by = head_start - log((double)(c->classes - n_old));
+    by = by > -head_start ? by : -head_start;
+    for (size_t k = n_old; k < c->classes; k++)
+        c->bias->value[k] += (float)by;
 }

@@ -10,4 +10,9 @@
 struct model *tune_grow(const struct model *parent,
                         const struct tune_rows *rows, struct err *e);
 
+/* After training: moves the new classes' biases so that a single one is found
+ * more readily, and several take less from the old ones. Rows of all labels
+ * came alike; this is a choice between the two (docs/learning.md). */
+void tune_favour_new(struct model *m, size_t n_old);
+
 #endif

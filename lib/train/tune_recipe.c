@@ -3,20 +3,29 @@
  */
 #include "lib/train/tune_recipe.h"
 
-#include "lib/train/shift.h"
+#include "lib/train/distort.h"
 
 #include <stdio.h>
 #include <string.h>
 
 /* Rows of an epoch, and of a label in it. */
-#define EPOCH_ROWS 2000
-#define LABEL_MOST 200
+#define EPOCH_ROWS 3000
+#define LABEL_MOST 300
 #define LABEL_LEAST 4
 
 static const double standard_rate = 0.001;
 
-/* Of the rate that the parent was trained at. */
+/* Of the rate that the parent was trained at: where each row is always the
+ * same, few of them are soon learned by heart. */
 static const double rate_share = 0.3;
+
+/* Pictures with labels are distorted where they are so large that it takes
+ * nothing from them. There are then as many as one likes, which bear the
+ * parent's whole rate, and classes may weigh more than they did for it. */
+#define PICTURE_SIDE 16
+static const double distorted_rate_share = 1, distorted_class_share = 2;
+static const struct distortion distortion = {
+    .shift = 2, .rotate = 12, .scale = 0.12, .shear = 0.2};
 
 static double number_of(const struct json *j, const char *key, double standard)
 {
@@ -40,6 +49,12 @@ static bool all_decoders(const struct model *m)
     for (size_t i = 0; i < m->n_layers; i++)
         all &= m->layers[i].dec.kind != NULL;
     return all;
+}
+
+static bool distorts(const struct model *m, const struct tune_rows *rows)
+{
+    return m->classifier.present && rows->labelled &&
+           distort_suits(m, PICTURE_SIDE);
 }
 
 /* ---- the phase ---- */
@@ -76,6 +91,8 @@ static struct json *fit_weights(const struct json *given, const struct model *m,
     for (size_t i = 0; i < 3; i++)
         if (any_decoder(m) && number_of(given, drawn[i], 0) > 0)
             json_set(weights, drawn[i], json_copy(json_get(given, drawn[i])));
+    if (distorts(m, rows))
+        classes *= distorted_class_share;
     if (m->classifier.present && rows->labelled && classes > 0)
         json_set(weights, "classification", json_new_number(classes));
     return weights;
@@ -99,6 +116,16 @@ static struct json *fit_layers(const struct json *given, const struct model *m)
     return layers;
 }
 
+static struct json *distortion_json(void)
+{
+    struct json *j = json_new_object();
+    json_set(j, "shift", json_new_number(distortion.shift));
+    json_set(j, "rotate", json_new_number(distortion.rotate));
+    json_set(j, "scale", json_new_number(distortion.scale));
+    json_set(j, "shear", json_new_number(distortion.shear));
+    return j;
+}
+
 static void set_rows(struct json *phase, const struct model *m,
                      const struct tune_rows *rows, size_t epochs)
 {
@@ -109,18 +136,20 @@ static void set_rows(struct json *phase, const struct model *m,
     json_set(phase, "epochs", json_new_number((double)epochs));
     json_set(phase, "rows", json_new_text("balanced"));
     json_set(phase, "per_label", json_new_number((double)n));
-    /* A pixel is little in pictures of that size. */
-    if (m->classifier.present && rows->labelled && shift_suits(m, SHIFT_MOST))
-        json_set(phase, "shift", json_new_number(1));
+    if (distorts(m, rows))
+        json_set(phase, "distort", distortion_json());
+    else
+        json_remove(phase, "distort");
     json_remove(phase, "patience");
     json_remove(phase, "measure");
 }
 
-static void set_rate(struct json *phase, const struct tune_options *options)
+static void set_rate(struct json *phase, const struct tune_options *options,
+                     double share)
 {
     struct json *optimiser = json_copy(json_get(phase, "optimiser")),
                 *schedule = json_new_object();
-    double rate = number_of(optimiser, "rate", standard_rate) * rate_share;
+    double rate = number_of(optimiser, "rate", standard_rate) * share;
     if (options->learning_rate > 0)
         rate = options->learning_rate;
     json_set(optimiser, "rate", json_new_number(rate));
@@ -145,7 +174,8 @@ static struct json *make_phase(const struct model *m,
     if (layers)
         json_set(phase, "layers", layers);
     set_rows(phase, m, rows, options->epochs ? options->epochs : TUNE_EPOCHS);
-    set_rate(phase, options);
+    set_rate(phase, options,
+             distorts(m, rows) ? distorted_rate_share : rate_share);
     return phase;
 }
 
