@@ -44,7 +44,10 @@ const struct setting config_settings[] = {
      "a fine-tune starts so often if there are new samples; 0: none does",
      NULL},
     {"fine-tune-threads", SETTING_COUNT, MEMBER(fine_tune_threads), 0, 256, "0",
-     "N", "threads that fine-tune, at low priority; 0: one a processor", NULL},
+     "N",
+     "threads that fine-tune, at low priority; 0: one for each processor but "
+     "one",
+     NULL},
     {"rehearsal", SETTING_TEXT, MEMBER(rehearsal), 0, 0, NULL,
      "NAME=PATH[,...]",
      "data set of a model that its fine-tunes mix in, not to forget", NULL},
@@ -212,8 +215,11 @@ enum err_code config_load(struct config *c, int argc, char **argv,
         c->threads = team_processors();
     if (c->workers == 0)
         c->workers = team_processors();
+    /* A processor that training leaves alone keeps the slowest replies quick.
+     */
     if (c->fine_tune_threads == 0)
-        c->fine_tune_threads = team_processors();
+        c->fine_tune_threads =
+            team_processors() > 1 ? team_processors() - 1 : 1;
     return ERR_OK;
 }
 
