@@ -14,7 +14,8 @@ LAST_WORDS = b": the server stops\n\n"
 
 def MODELS(folder):
     learning.train(folder)
-    return learning.train(folder, "others")
+    learning.train(folder, "others")
+    return learning.train(folder, "third")
 
 
 def start(t, *args):
@@ -102,14 +103,18 @@ def test_limit(t):
 def test_long_silence(t):
     """No clock cuts a stream, though nothing is said"""
     one = start(t, "--timeout", "1", "--request-timeout", "1")
+    # Two long jobs go before the one that is listened to.
     other = learning.Client(t, one.server, "others")
-    other.teach(OLD, 10)
-    other.events_of = "/v1/fine-tunes/%d/events" % other.tune()["id"]
-    many = [listen(other) for _ in range(8)]
+    other.teach(OLD, 100)
+    other.tune(**LONG)
+    third = learning.Client(t, one.server, "third")
+    third.teach(OLD, 10)
+    third.events_of = "/v1/fine-tunes/%d/events" % third.tune()["id"]
+    many = [listen(third) for _ in range(8)]
     for connection, head in many:
         while head.readline() != b"\n":
             pass
-    time.sleep(4)
+    time.sleep(3)
     assert not any(connection.has_bytes() for connection, _ in many)
     one.server.begin_stop()
     for connection, head in many:
