@@ -2,12 +2,12 @@
  *
  * It is training as ever, from a recipe that the parent's file gives (what its
  * last phase did, at a lower rate or with pictures distorted), with three
- * differences: it starts from the parent's values; classes that the parent does not know are added; and each
- * epoch goes over as many rows of each label, old and new, so that few new
- * samples are learned and old classes are not forgotten. Rows of old labels
- * come from the samples, from the operator's data set, and from what the
- * parent's file keeps (rehearsal.h). Rows without a label train the terms that
- * need none.
+ * differences: it starts from the parent's values; classes that the parent does
+ * not know are added; and each epoch goes over as many rows of each label, old
+ * and new, so that few new samples are learned and old classes are not
+ * forgotten. Rows of old labels come from the samples, from the operator's data
+ * set, and from what the parent's file keeps (rehearsal.h). Rows without a
+ * label train the terms that need none.
  *
  * Whether the child is better is settled on rows that no training saw
  * (gate.h).
