@@ -174,11 +174,36 @@ static bool refuse_accept(struct call *call)
     return true;
 }
 
+/* RFC 6750, section 3. */
+static bool refuse_scope(struct call *call)
+{
+    static const char *const names[] = {"infer", "learn", "admin"};
+    const struct api_request *request = call->request;
+    unsigned scope = call->route->scope;
+    size_t i = scope == SCOPE_INFER ? 0 : scope == SCOPE_LEARN ? 1 : 2;
+    char detail[160], challenge[80];
+
+    if ((scope & ~request->scopes) == 0)
+        return false;
+    int status = request->has_token ? 403 : 401;
+    snprintf(challenge, sizeof challenge, "Bearer scope=\"%s\"%s", names[i],
+             status == 403 ? ", error=\"insufficient_scope\"" : "");
+    snprintf(detail, sizeof detail,
+             status == 403 ? "the token's scopes do not have %s"
+                           : "this needs a token of the scope %s, sent as "
+                             "`Authorization: Bearer TOKEN`",
+             names[i]);
+    call->response->status = status;
+    api_response_header(call->response, "WWW-Authenticate", challenge);
+    problem_write(request, status, detail, call->response);
+    return true;
+}
+
 static bool refuse_headers(struct call *call, size_t length)
 {
-    return refuse_route(call) || refuse_length(call, length) ||
-           refuse_type(call, length) || refuse_encoding(call) ||
-           refuse_accept(call);
+    return refuse_route(call) || refuse_scope(call) ||
+           refuse_length(call, length) || refuse_type(call, length) ||
+           refuse_encoding(call) || refuse_accept(call);
 }
 
 /* ---- entry points ---- */

@@ -7,6 +7,7 @@
 #ifndef SPARSED_API_API_H
 #define SPARSED_API_API_H
 
+#include "api/account.h"
 #include "lib/base/arena.h"
 #include "lib/base/buf.h"
 #include "lib/engine/registry.h"
@@ -24,11 +25,20 @@
  * into as much as a body may have, before there is any reply. */
 #define API_MAX_REQUEST_BYTES ((size_t)192 << 20)
 #define API_MAX_REPLY_BYTES ((size_t)96 << 20)
-#define API_MAX_HEADERS 8
+#define API_MAX_HEADERS 16
 #define API_ID_BYTES 129
 
 struct learner;
+struct meters;
 struct store;
+
+/* What a token may be used for, as bits; `admin` has them all. */
+enum scope {
+    SCOPE_INFER = 1 << 0, /* inference, and looking at models */
+    SCOPE_LEARN = 1 << 1, /* samples, labels, fine-tunes */
+    SCOPE_ADMIN = 1 << 2, /* versions and the repository */
+    SCOPE_ALL = SCOPE_INFER | SCOPE_LEARN | SCOPE_ADMIN
+};
 
 /* The parts that learning needs. */
 struct learning {
@@ -51,6 +61,7 @@ struct api {
      * no_learning. Inference goes on. */
     const struct learning *learning;
     const char *no_learning;
+    struct meters *meters; /* what /metrics shows, or NULL */
 };
 
 struct api_request {
@@ -60,9 +71,15 @@ struct api_request {
     const char *content_type; /* headers: NULL if absent */
     const char *content_encoding;
     const char *accept;
+    const char *accept_encoding;
+    const char *if_match;
     const char *if_none_match;
     const char *idempotency_key;
     const char *last_event_id;
+    const char *header_length; /* Inference-Header-Content-Length */
+    unsigned scopes;           /* what the caller may do (scope bits) */
+    bool has_token;            /* and whether by a token */
+    usec deadline;  /* nobody waits for the reply after it; 0: none */
     const char *id; /* checked and made by the server, never NULL */
     const char *body;
     size_t body_length;
@@ -94,6 +111,8 @@ struct api_response {
     const void *fixed; /* bytes that outlive the reply (embedded files) */
     size_t fixed_length;
     struct api_stream stream; /* or, if `next` is not NULL, this */
+    unsigned retry_seconds;   /* for 429 and 503; 0: 1 */
+    struct account account;   /* begun by the caller */
 };
 
 void api_response_init(struct api_response *r);

@@ -3,9 +3,8 @@
  */
 #include "api/problem.h"
 
+#include <stdio.h>
 #include <string.h>
-
-#define RETRY_AFTER_SECONDS "1"
 
 int problem_status(enum err_code code)
 {
@@ -97,6 +96,15 @@ static void print_problem(struct buf *b, int status, const char *detail,
     buf_text(b, "}\n");
 }
 
+static void add_retry_after(struct api_response *response)
+{
+    unsigned seconds = response->retry_seconds;
+    char text[24];
+
+    snprintf(text, sizeof text, "%u", seconds > 0 ? seconds : 1);
+    api_response_header(response, "Retry-After", text);
+}
+
 void problem_write(const struct api_request *request, int status,
                    const char *detail, struct api_response *response)
 {
@@ -110,7 +118,7 @@ void problem_write(const struct api_request *request, int status,
         response->n_headers = 0;
     response->status = status;
     if (status == 429 || status == 503)
-        api_response_header(response, "Retry-After", RETRY_AFTER_SECONDS);
+        add_retry_after(response);
     if (is_inference_protocol(target)) {
         response->content_type = "application/json";
         buf_text(&response->body, "{\"error\":");

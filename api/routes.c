@@ -32,21 +32,27 @@
 #define FOR_FINE_TUNES (OPTION_MODEL | OPTION_BEFORE | OPTION_LIMIT)
 
 /* The columns after the pattern. */
-#define SHOWS(handle, options, speed) handle, 0, 0, options, 0, speed
-#define TAKES(handle, takes, options) handle, takes, 0, options, 0, ROUTE_BODY
+#define SHOWS(handle, options, speed, scope)                                   \
+    handle, 0, 0, options, 0, speed, scope
+#define TAKES(handle, takes, options)                                          \
+    handle, takes, 0, options, 0, ROUTE_BODY, SCOPE_LEARN
 #define ENCODES                                                                \
-    infer_handle, ANY_BODY, NUMBERS, FOR_ENCODE, OUTPUT_CODE, ROUTE_QUICK
+    infer_handle, ANY_BODY, NUMBERS, FOR_ENCODE, OUTPUT_CODE, ROUTE_QUICK,     \
+        SCOPE_INFER
 #define POOLS                                                                  \
-    infer_handle, ANY_BODY, NUMBERS, RUN | PICK, OUTPUT_GROUPS, ROUTE_QUICK
+    infer_handle, ANY_BODY, NUMBERS, RUN | PICK, OUTPUT_GROUPS, ROUTE_QUICK,   \
+        SCOPE_INFER
 #define RECONSTRUCTS                                                           \
     infer_handle, ANY_BODY, PICTURE, RUN | OPTION_EXPLAIN,                     \
-        OUTPUT_RECONSTRUCTION, ROUTE_QUICK
+        OUTPUT_RECONSTRUCTION, ROUTE_QUICK, SCOPE_INFER
 #define CLASSIFIES                                                             \
-    infer_handle, ANY_BODY, NUMBERS, FOR_CLASSIFY, OUTPUT_CLASSES, ROUTE_QUICK
+    infer_handle, ANY_BODY, NUMBERS, FOR_CLASSIFY, OUTPUT_CLASSES,             \
+        ROUTE_QUICK, SCOPE_INFER
 #define DECODES                                                                \
     decode_handle, NUMBERS, PICTURE, OPTION_LAYER, OUTPUT_RECONSTRUCTION,      \
-        ROUTE_QUICK
-#define INFERS infer_handle, ANY_BODY, MEDIA_JSON, FOR_INFER, 0, ROUTE_QUICK
+        ROUTE_QUICK, SCOPE_INFER
+#define INFERS                                                                 \
+    infer_handle, ANY_BODY, MEDIA_JSON, FOR_INFER, 0, ROUTE_QUICK, SCOPE_INFER
 
 /* clang-format off */
 const struct route routes[] = {
@@ -62,48 +68,48 @@ const struct route routes[] = {
     {"POST", "/v1/models/{model}/versions/{version}/classify", CLASSIFIES},
     {"POST", "/v1/models/{model}/versions/{version}/decode", DECODES},
     {"POST", "/v1/models/{model}/versions/{version}/infer", INFERS},
-    {"GET", "/v1/models", SHOWS(models_list, 0, ROUTE_QUICK)},
-    {"GET", "/v1/models/{model}", SHOWS(models_show, 0, ROUTE_QUICK)},
+    {"GET", "/v1/models", SHOWS(models_list, 0, ROUTE_QUICK, SCOPE_INFER)},
+    {"GET", "/v1/models/{model}", SHOWS(models_show, 0, ROUTE_QUICK, SCOPE_INFER)},
     {"GET", "/v1/models/{model}/atoms.png",
-     SHOWS(atoms_show, FOR_ATOMS, ROUTE_SLOW)},
+     SHOWS(atoms_show, FOR_ATOMS, ROUTE_SLOW, SCOPE_INFER)},
     {"GET", "/v1/models/{model}/units/{unit}",
-     SHOWS(units_show, OPTION_LAYER, ROUTE_QUICK)},
-    {"GET", "/v1/models/{model}/versions", SHOWS(versions_list, 0, ROUTE_SLOW)},
+     SHOWS(units_show, OPTION_LAYER, ROUTE_QUICK, SCOPE_INFER)},
+    {"GET", "/v1/models/{model}/versions", SHOWS(versions_list, 0, ROUTE_SLOW, SCOPE_INFER)},
     {"GET", "/v1/models/{model}/versions/{version}",
-     SHOWS(models_show, 0, ROUTE_QUICK)},
+     SHOWS(models_show, 0, ROUTE_QUICK, SCOPE_INFER)},
     {"GET", "/v1/models/{model}/versions/{version}/atoms.png",
-     SHOWS(atoms_show, FOR_ATOMS, ROUTE_SLOW)},
+     SHOWS(atoms_show, FOR_ATOMS, ROUTE_SLOW, SCOPE_INFER)},
     {"GET", "/v1/models/{model}/versions/{version}/units/{unit}",
-     SHOWS(units_show, OPTION_LAYER, ROUTE_QUICK)},
+     SHOWS(units_show, OPTION_LAYER, ROUTE_QUICK, SCOPE_INFER)},
     {"POST", "/v1/models/{model}/versions/{version}/activate",
-     SHOWS(versions_activate, 0, ROUTE_QUICK)},
+     SHOWS(versions_activate, 0, ROUTE_QUICK, SCOPE_ADMIN)},
     {"POST", "/v1/models/{model}/samples",
      TAKES(samples_post, ANY_SAMPLES, OPTION_LABEL)},
     {"GET", "/v1/models/{model}/samples",
-     SHOWS(samples_list, FOR_SAMPLES, ROUTE_SLOW)},
+     SHOWS(samples_list, FOR_SAMPLES, ROUTE_SLOW, SCOPE_LEARN)},
     {"DELETE", "/v1/models/{model}/samples",
-     SHOWS(samples_remove, FOR_DELETION, ROUTE_QUICK)},
+     SHOWS(samples_remove, FOR_DELETION, ROUTE_QUICK, SCOPE_LEARN)},
     {"PUT", "/v1/models/{model}/samples/{sample}/label",
      TAKES(labels_put, MEDIA_JSON, 0)},
     {"POST", "/v1/models/{model}/fine-tunes",
      TAKES(fine_tunes_start, MEDIA_JSON | MEDIA_NOTHING, FOR_FINE_TUNE)},
-    {"GET", "/v1/fine-tunes", SHOWS(fine_tunes_list, FOR_FINE_TUNES, ROUTE_SLOW)},
-    {"GET", "/v1/fine-tunes/{job}", SHOWS(fine_tunes_show, 0, ROUTE_SLOW)},
+    {"GET", "/v1/fine-tunes", SHOWS(fine_tunes_list, FOR_FINE_TUNES, ROUTE_SLOW, SCOPE_LEARN)},
+    {"GET", "/v1/fine-tunes/{job}", SHOWS(fine_tunes_show, 0, ROUTE_SLOW, SCOPE_LEARN)},
     {"POST", "/v1/fine-tunes/{job}/cancel",
-     SHOWS(fine_tunes_cancel, 0, ROUTE_QUICK)},
+     SHOWS(fine_tunes_cancel, 0, ROUTE_QUICK, SCOPE_LEARN)},
     {"GET", "/v1/fine-tunes/{job}/events",
-     events_open, 0, MEDIA_EVENTS, 0, 0, ROUTE_SLOW},
-    {"GET", "/healthz", SHOWS(health_live, 0, ROUTE_QUICK)},
-    {"GET", "/readyz", SHOWS(health_ready, 0, ROUTE_QUICK)},
-    {"GET", "/openapi.yaml", SHOWS(assets_file, 0, ROUTE_QUICK)},
-    {"GET", "/", SHOWS(assets_index, 0, ROUTE_QUICK)},
-    {NULL, NULL, SHOWS(NULL, 0, ROUTE_QUICK)},
+     events_open, 0, MEDIA_EVENTS, 0, 0, ROUTE_SLOW, SCOPE_LEARN},
+    {"GET", "/healthz", SHOWS(health_live, 0, ROUTE_QUICK, 0)},
+    {"GET", "/readyz", SHOWS(health_ready, 0, ROUTE_QUICK, 0)},
+    {"GET", "/openapi.yaml", SHOWS(assets_file, 0, ROUTE_QUICK, 0)},
+    {"GET", "/", SHOWS(assets_index, 0, ROUTE_QUICK, 0)},
+    {NULL, NULL, SHOWS(NULL, 0, ROUTE_QUICK, 0)},
 };
 /* clang-format on */
 
 /* The demo's files: in the embedded table, and no operations. */
 static const struct route file_route = {"GET", NULL,
-                                        SHOWS(assets_file, 0, ROUTE_QUICK)};
+                                        SHOWS(assets_file, 0, ROUTE_QUICK, 0)};
 
 /* ---- matching ---- */
 

@@ -25,6 +25,7 @@ struct route {
     unsigned options; /* option bits */
     unsigned outputs; /* output bits; 0: the option `outputs` says */
     enum route_speed speed;
+    unsigned scope; /* one scope bit; 0: anybody */
 };
 
 /* Ends with a row of NULLs. */

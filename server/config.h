@@ -61,7 +61,8 @@ extern const struct setting config_settings[];
      "DIR",                                                                    \
      "posted samples, jobs and tuned versions; made if missing, of one "       \
      "daemon at a time ($XDG_STATE_HOME/sparsed)",                             \
-     NULL},                                                                    \
+     NULL,                                                                     \
+     false},                                                                   \
         {"store",                                                              \
          SETTING_TEXT,                                                         \
          offsetof(struct config, store),                                       \
@@ -71,7 +72,8 @@ extern const struct setting config_settings[];
          "URL",                                                                \
          "database of samples, jobs and versions "                             \
          "(sqlite:DATA_DIR/store.sqlite)",                                     \
-         NULL},                                                                \
+         NULL,                                                                 \
+         false},                                                               \
         {"max-samples",                                                        \
          SETTING_COUNT,                                                        \
          offsetof(struct config, max_samples),                                 \
@@ -81,11 +83,12 @@ extern const struct setting config_settings[];
          "N",                                                                  \
          "samples kept of one model; then the label with the most gives one "  \
          "up",                                                                 \
-         NULL},                                                                \
+         NULL,                                                                 \
+         false},                                                               \
     {                                                                          \
         "max-labels", SETTING_COUNT, offsetof(struct config, max_labels), 1,   \
             65536, "256", "N", "different labels of one model; more get 413",  \
-            NULL                                                               \
+            NULL, false                                                        \
     }
 
 /* Fills the caller's zeroed *c, which config_fini empties (after errors too).

@@ -168,6 +168,7 @@ bool exchange_begin(struct exchange *x, const char *target)
     if (query != NULL)
         *query++ = 0;
     x->begun = clock_now();
+    account_begin(&x->response.account);
     x->request = (struct api_request){
         .method = "GET",
         .target = copy,
@@ -175,6 +176,7 @@ bool exchange_begin(struct exchange *x, const char *target)
         .id = x->id,
         .body = "",
         .memory = &x->memory,
+        .scopes = SCOPE_ALL,
         .finished = finish,
         .finished_arg = x,
     };

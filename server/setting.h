@@ -9,6 +9,7 @@
 
 #include "lib/base/err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -30,6 +31,7 @@ struct setting {
     const char *value;    /* what the help calls the value */
     const char *help;
     const char *const *choices; /* ends with NULL */
+    bool live;                  /* SIGHUP changes it while the daemon runs */
 };
 
 /* Tables end with a row without a name. */

@@ -1,4 +1,4 @@
-/* Clocks: thin covers over POSIX clocks, in whole microseconds.
+/* Clocks: thin covers over POSIX clocks, in whole microseconds or nanoseconds.
  */
 #include "lib/base/clock.h"
 
@@ -19,6 +19,14 @@ static usec read_clock(clockid_t id)
 usec clock_now(void)
 {
     return read_clock(CLOCK_MONOTONIC);
+}
+
+nsec clock_now_ns(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (nsec)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
 usec clock_wall(void)

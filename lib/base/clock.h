@@ -1,5 +1,5 @@
-/* Clocks: monotonic microseconds for durations and deadlines, wall time only
- * for people to read.
+/* Clocks: monotonic microseconds for durations and deadlines, nanoseconds for
+ * what is measured, wall time only for people to read.
  */
 #ifndef SPARSED_BASE_CLOCK_H
 #define SPARSED_BASE_CLOCK_H
@@ -8,7 +8,10 @@
 
 typedef int64_t usec; /* microseconds, monotonic unless a name says wall */
 
+typedef int64_t nsec; /* nanoseconds, likewise; for what is measured */
+
 usec clock_now(void);
+nsec clock_now_ns(void);
 usec clock_wall(void);
 
 /* Sleeps at least that long, signals or not. */

@@ -61,6 +61,7 @@ static void slot_free(struct slot *slot)
     if (slot == NULL)
         return;
     assert(slot->users == 0);
+    usage_free(slot->served.usage);
     model_free(slot->model);
     mem_free(slot);
 }
@@ -198,8 +199,16 @@ enum err_code registry_add(struct registry *r, const char *name,
         goto out;
     }
     slot->model = model;
-    slot->served =
-        (struct served){.version = version, .model = model, .slot = slot};
+    slot->served = (struct served){
+        .version = version,
+        .model = model,
+        .usage = usage_new(layer_groups(model_top(model))),
+        .slot = slot,
+    };
+    if (slot->served.usage == NULL) {
+        code = err_set(e, ERR_NO_MEMORY, "no memory for model %s", name);
+        goto out;
+    }
     lock_take(&r->lock);
     code = insert_locked(r, name, slot, e);
     lock_drop(&r->lock);

@@ -8,6 +8,7 @@
 #define SPARSED_ENGINE_REGISTRY_H
 
 #include "lib/base/err.h"
+#include "lib/engine/usage.h"
 #include "lib/model/model.h"
 
 #include <stdbool.h>
@@ -16,11 +17,13 @@
 
 struct registry;
 
-/* One trained state of a model, loaded and prepared. Read-only. */
+/* One trained state of a model, loaded and prepared. Read-only, but for what is
+ * counted of its use. */
 struct served {
     const char *name;
     uint64_t version;
     const struct model *model;
+    struct usage *usage;
     struct slot *slot; /* the registry's own */
 };
 

@@ -86,6 +86,7 @@ void client_open(struct client *c)
     client_add(c, "tall", 1, tall_config);
     client_add(c, "colour", 1, colour_config);
     c->request.id = "test-id";
+    c->request.scopes = SCOPE_ALL;
     arena_init(&c->memory, MEMORY_BYTES);
     api_response_init(&c->response);
     lock_init(&c->lock);

@@ -125,6 +125,7 @@ END_TEST
 START_TEST(headers_alone_are_enough_to_refuse)
 {
     struct api_request r = {.method = "POST",
+                            .scopes = SCOPE_ALL,
                             .target = ENCODE,
                             .query = "",
                             .content_type = "application/json",

@@ -25,7 +25,8 @@ static void teardown(void)
 static const char *found(const char *method, const char *target)
 {
     static struct call call;
-    struct api_request request = {.method = method, .target = target};
+    struct api_request request = {
+        .method = method, .target = target, .scopes = SCOPE_ALL};
     char allow[API_ID_BYTES];
 
     call = (struct call){.request = &request};
@@ -156,6 +157,7 @@ static void set_body(struct api_request *r, const char *text)
 START_TEST(hidden_steps_are_slow)
 {
     struct api_request r = {.method = "POST",
+                            .scopes = SCOPE_ALL,
                             .target = "/v1/models/small/encode",
                             .content_type = "application/json"};
 
@@ -172,6 +174,7 @@ END_TEST
 START_TEST(a_model_that_searches_is_slow)
 {
     struct api_request r = {.method = "POST",
+                            .scopes = SCOPE_ALL,
                             .target = "/v1/models/seeker/encode",
                             .query = "",
                             .content_type = "application/json"};
@@ -192,6 +195,7 @@ END_TEST
 START_TEST(rows_count_more_than_bytes)
 {
     struct api_request r = {.method = "POST",
+                            .scopes = SCOPE_ALL,
                             .target = "/v1/models/small/encode",
                             .query = "",
                             .content_type = "application/json"};
@@ -228,6 +232,7 @@ END_TEST
 START_TEST(slow_requests_are_told_from_quick_ones)
 {
     struct api_request r = {.method = "POST",
+                            .scopes = SCOPE_ALL,
                             .target = "/v1/models/small/encode",
                             .query = "",
                             .content_type = "application/json",
