@@ -12,6 +12,7 @@
 #include "api/api.h"
 #include "lib/base/clock.h"
 #include "server/access.h"
+#include "server/frame.h"
 #include "server/stream.h"
 
 #include <stdatomic.h>
@@ -32,17 +33,6 @@ struct exchange_rules {
     uint64_t seed;          /* what ids begin from */
 };
 
-/* The request's frame, from its headers. */
-struct exchange_frame {
-    size_t hosts, lengths, codings;
-    size_t bytes;       /* of all headers */
-    uint64_t length;    /* Content-Length */
-    bool chunked;       /* Transfer-Encoding is exactly that */
-    bool expects;       /* Expect is there: the client waits with its body */
-    bool expects_other; /* something but 100-continue */
-    const char *flaw;   /* of a header's form, or NULL */
-};
-
 struct exchange {
     struct exchange_rules *rules;
     struct api_request request;
@@ -55,7 +45,7 @@ struct exchange {
     struct arena_mark mark; /* after what the log needs */
     struct buf body;
     size_t held; /* what of rules->held is this one's */
-    struct exchange_frame frame;
+    struct frame frame;
     size_t received;    /* of the body, bytes */
     uint64_t swallowed; /* body bytes thrown away after a refusal */
     bool decided;       /* all headers are known */
