@@ -21,9 +21,9 @@
 /* What all exchanges of a server share. */
 struct exchange_rules {
     struct api *api;
-    size_t max_body;
-    size_t max_held;
-    size_t max_streams;
+    atomic_size_t max_body; /* this and the next two may change at any time */
+    atomic_size_t max_held;
+    atomic_size_t max_streams;
     atomic_size_t streams;  /* open ones, all connections */
     atomic_size_t held;     /* bytes of bodies and replies, all connections */
     atomic_uint_fast64_t n; /* request ids made */
@@ -52,7 +52,8 @@ struct exchange {
     struct arena memory;
     struct arena_mark mark; /* after what the log needs */
     struct buf body;
-    size_t held; /* what of rules->held is this one's */
+    size_t max_body; /* what rules->max_body was at the request line */
+    size_t held;     /* what of rules->held is this one's */
     struct exchange_frame frame;
     uint64_t swallowed; /* body bytes thrown away after a refusal */
     bool decided;       /* all headers are known */

@@ -13,11 +13,8 @@
 
 struct lanes;
 
-struct lanes_settings {
-    struct api *api;
-    struct executor *executor;
-    struct listener *listener;
-    size_t threads;
+/* What may change while they run. */
+struct lanes_limits {
     size_t max_connections;
     size_t max_body;
     size_t max_held;
@@ -26,9 +23,21 @@ struct lanes_settings {
     usec deadline;
 };
 
+struct lanes_settings {
+    struct api *api;
+    struct executor *executor;
+    struct listener *listener;
+    size_t threads;
+    struct lanes_limits limits;
+};
+
 /* Starts the pollers; nothing is accepted yet. The settings' parts must
  * outlive it. NULL: ERR_IO, ERR_INTERNAL, ERR_NO_MEMORY. */
 struct lanes *lanes_new(const struct lanes_settings *s, struct err *e);
+
+/* From any thread. Requests under way keep the limits that they began with,
+ * where it matters; connections over a lower max_connections stay. */
+void lanes_set(struct lanes *l, const struct lanes_limits *limits);
 
 void lanes_accept(struct lanes *l);
 
