@@ -72,6 +72,7 @@ static bool refuse_route(struct call *call)
     struct buf detail;
 
     if (route_find(call, allow, sizeof allow)) {
+        call->response->account.route = call->route;
         if (call->version != CALL_NO_VERSION)
             return false;
         problem_write(request, 404, "no such version: they are numbers from 1",
@@ -245,8 +246,10 @@ static enum err_code run(struct call *call, struct err *e)
             ERR_OK)
         return e->code;
     /* What anybody may ask does without models, or says that there are none. */
-    if (call->route->scope != 0 && call->api->registry == NULL)
+    if (call->route->scope != 0 && call->api->registry == NULL) {
+        call->response->account.refusal = METERS_LOADING;
         return err_set(e, ERR_BUSY, "the models are being loaded");
+    }
     return call->route->handle(call, e);
 }
 
