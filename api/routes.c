@@ -54,6 +54,9 @@
 #define INFERS                                                                 \
     infer_handle, ANY_BODY, MEDIA_JSON, FOR_INFER, 0, ROUTE_QUICK, SCOPE_INFER
 
+#define TELLS(handle, speed, scope)                                            \
+    handle, MEDIA_JSON | MEDIA_NOTHING, 0, 0, 0, speed, scope
+
 /* clang-format off */
 const struct route routes[] = {
     {"POST", "/v1/models/{model}/encode", ENCODES},
@@ -99,6 +102,15 @@ const struct route routes[] = {
      SHOWS(fine_tunes_cancel, 0, ROUTE_QUICK, SCOPE_LEARN)},
     {"GET", "/v1/fine-tunes/{job}/events",
      events_open, 0, MEDIA_EVENTS, 0, 0, ROUTE_SLOW, SCOPE_LEARN},
+    {"GET", "/v2/models/stats", SHOWS(oip_statistics, 0, ROUTE_QUICK, SCOPE_INFER)},
+    {"GET", "/v2/models/{model}/stats", SHOWS(oip_statistics, 0, ROUTE_QUICK, SCOPE_INFER)},
+    {"GET", "/v2/models/{model}/versions/{version}/stats",
+     SHOWS(oip_statistics, 0, ROUTE_QUICK, SCOPE_INFER)},
+    {"POST", "/v2/repository/index", TELLS(oip_index, ROUTE_BODY, SCOPE_INFER)},
+    {"POST", "/v2/repository/models/{model}/load",
+     TELLS(oip_load, ROUTE_SLOW, SCOPE_ADMIN)},
+    {"POST", "/v2/repository/models/{model}/unload",
+     TELLS(oip_unload, ROUTE_SLOW, SCOPE_ADMIN)},
     {"GET", "/healthz", SHOWS(health_live, 0, ROUTE_QUICK, 0)},
     {"GET", "/readyz", SHOWS(health_ready, 0, ROUTE_QUICK, 0)},
     {"GET", "/openapi.yaml", SHOWS(assets_file, 0, ROUTE_QUICK, 0)},
