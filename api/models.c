@@ -159,7 +159,8 @@ static enum err_code print_whole(struct call *call, const struct served *s,
 
     if (print_summary(call, s, &in_service, e) != ERR_OK)
         return e->code;
-    buf_printf(b, ",\"in_service\":%s,\"classes\":",
+    /* The last for clients of KServe's first protocol. */
+    buf_printf(b, ",\"in_service\":%s,\"ready\":true,\"classes\":",
                in_service == s->version ? "true" : "false");
     print_classes(b, m);
     buf_printf(b, ",\"preprocess\":{\"scales_rows\":%s},\"layers\":",
