@@ -89,8 +89,9 @@ enum err_code oip_model_ready(struct call *call, struct err *e)
         return ERR_OK;
     }
     registry_each_failure(registry, find_failure, &failure);
-    if (failure.why == NULL)
-        return e->code;
+    if (failure.why == NULL) /* anybody may ask: no list of what there is */
+        return err_set(e, ERR_NOT_FOUND, "no model %s, or no such version",
+                       call->model);
     print_model(call, call->version, failure.why);
     return ERR_OK;
 }
