@@ -11,7 +11,6 @@
 #include "lib/base/arena.h"
 #include "lib/base/buf.h"
 #include "lib/engine/registry.h"
-#include "lib/store/samples.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -45,7 +44,8 @@ enum scope {
 struct learning {
     struct store *store;
     struct learner *learner;
-    struct samples_limits limits;
+    /* May change at any time. */
+    atomic_size_t max_samples, max_labels;
 };
 
 /* What lives as long as the process; the caller fills it. */

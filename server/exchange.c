@@ -23,7 +23,7 @@ void exchange_init(struct exchange *x, struct exchange_rules *rules)
 {
     x->rules = rules;
     arena_init(&x->memory, API_MAX_REQUEST_BYTES);
-    buf_init(&x->body, rules->max_body);
+    buf_init(&x->body, API_MAX_BODY_BYTES);
     api_response_init(&x->response);
 }
 
@@ -177,6 +177,8 @@ bool exchange_begin(struct exchange *x, const char *target)
     if (query != NULL)
         *query++ = 0;
     x->begun = clock_now();
+    x->max_body = x->rules->max_body;
+    x->body.max_bytes = x->max_body;
     account_begin(&x->response.account);
     x->request = (struct api_request){
         .method = "GET",
@@ -239,8 +241,7 @@ static void refuse_length(struct exchange *x)
     char detail[100];
 
     snprintf(detail, sizeof detail,
-             "the body is longer than %zu bytes (--max-body)",
-             x->rules->max_body);
+             "the body is longer than %zu bytes (--max-body)", x->max_body);
     exchange_refuse(x, 413, detail);
 }
 
@@ -277,7 +278,7 @@ enum exchange_verdict exchange_decide(struct exchange *x, const char *method,
     if (api_refuse_early(x->rules->api, &x->request, (size_t)f->length,
                          &x->response))
         x->answered = true;
-    else if (f->length > x->rules->max_body)
+    else if (f->length > x->max_body)
         refuse_length(x);
     else if (f->length > 0 && f->length <= SMALL_BODY &&
              (!hold(x, (size_t)f->length) ||
@@ -301,8 +302,8 @@ static bool hold_growth(struct exchange *x, size_t length)
         return true;
     /* As buf grows: by doubling, up to its maximum. */
     size_t room = 2 * x->held > need ? 2 * x->held : need;
-    if (room > x->rules->max_body)
-        room = x->rules->max_body;
+    if (room > x->max_body)
+        room = x->max_body;
     return hold(x, room - x->held);
 }
 
@@ -310,7 +311,7 @@ bool exchange_body(struct exchange *x, const char *bytes, size_t length)
 {
     x->received += length;
     if (!x->answered) {
-        if (length > x->rules->max_body - x->body.length)
+        if (length > x->max_body - x->body.length)
             refuse_length(x);
         else if (!hold_growth(x, length))
             refuse_held(x);
@@ -326,7 +327,7 @@ bool exchange_body(struct exchange *x, const char *bytes, size_t length)
         forget_request(x);
     }
     x->swallowed += length;
-    return x->swallowed <= x->rules->max_body;
+    return x->swallowed <= x->max_body;
 }
 
 /* ---- reply ---- */

@@ -23,9 +23,9 @@
 /* What all exchanges of a server share. */
 struct exchange_rules {
     struct api *api;
-    size_t max_body;
-    size_t max_held;
-    size_t max_streams;
+    atomic_size_t max_body; /* this and the next two may change at any time */
+    atomic_size_t max_held;
+    atomic_size_t max_streams;
     atomic_size_t streams; /* open ones, all connections */
     atomic_size_t held;    /* bytes of bodies and replies, all connections */
     struct access access;
@@ -44,7 +44,8 @@ struct exchange {
     struct arena memory;
     struct arena_mark mark; /* after what the log needs */
     struct buf body;
-    size_t held; /* what of rules->held is this one's */
+    size_t max_body; /* what rules->max_body was at the request line */
+    size_t held;     /* what of rules->held is this one's */
     struct frame frame;
     size_t received;    /* of the body, bytes */
     uint64_t swallowed; /* body bytes thrown away after a refusal */
