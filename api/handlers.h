@@ -39,4 +39,9 @@ api_handler fine_tunes_show;   /* fine_tunes.c */
 api_handler fine_tunes_cancel; /* fine_tunes.c */
 api_handler events_open;       /* events.c */
 
+api_handler oip_index;      /* oip/repository.c */
+api_handler oip_load;       /* oip/repository.c */
+api_handler oip_unload;     /* oip/repository.c */
+api_handler oip_statistics; /* oip/statistics.c */
+
 #endif

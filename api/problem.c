@@ -19,6 +19,8 @@ int problem_status(enum err_code code)
         return 404;
     case ERR_CONFLICT:
         return 409;
+    case ERR_STALE:
+        return 412;
     case ERR_TOO_LARGE:
         return 413;
     case ERR_DENIED:

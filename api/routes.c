@@ -58,6 +58,8 @@
         ROUTE_QUICK, SCOPE_INFER
 #define OPEN_INFERS oip_infer, MEDIA_ANY, 0, 0, 0, ROUTE_QUICK, SCOPE_INFER
 #define OPEN_SHOWS(handle, scope) SHOWS(handle, 0, ROUTE_QUICK, scope)
+#define OPEN_TELLS(handle, speed, scope)                                       \
+    handle, MEDIA_ANY, 0, 0, 0, speed, scope
 
 /* clang-format off */
 const struct route routes[] = {
@@ -110,6 +112,7 @@ const struct route routes[] = {
     {"GET", "/v2/health/live", OPEN_SHOWS(oip_live, 0)},
     {"GET", "/v2/health/ready", OPEN_SHOWS(oip_ready, 0)},
     {"GET", "/v2/models", OPEN_SHOWS(oip_models, SCOPE_INFER)},
+    {"GET", "/v2/models/stats", OPEN_SHOWS(oip_statistics, SCOPE_INFER)},
     {"GET", "/v2/models/{model}", OPEN_SHOWS(oip_model, SCOPE_INFER)},
     {"GET", "/v2/models/{model}/ready", OPEN_SHOWS(oip_model_ready, 0)},
     {"GET", "/v2/models/{model}/config", OPEN_SHOWS(oip_config, SCOPE_INFER)},
@@ -119,6 +122,14 @@ const struct route routes[] = {
     {"GET", "/v2/models/{model}/versions/{version}/config",
      OPEN_SHOWS(oip_config, SCOPE_INFER)},
     {"POST", "/v2/models/{model}/versions/{version}/infer", OPEN_INFERS},
+    {"GET", "/v2/models/{model}/stats", OPEN_SHOWS(oip_statistics, SCOPE_INFER)},
+    {"GET", "/v2/models/{model}/versions/{version}/stats",
+     OPEN_SHOWS(oip_statistics, SCOPE_INFER)},
+    {"POST", "/v2/repository/index", OPEN_TELLS(oip_index, ROUTE_BODY, SCOPE_INFER)},
+    {"POST", "/v2/repository/models/{model}/load",
+     OPEN_TELLS(oip_load, ROUTE_SLOW, SCOPE_ADMIN)},
+    {"POST", "/v2/repository/models/{model}/unload",
+     OPEN_TELLS(oip_unload, ROUTE_SLOW, SCOPE_ADMIN)},
     {"GET", "/healthz", SHOWS(health_live, 0, ROUTE_QUICK, 0)},
     {"GET", "/readyz", SHOWS(health_ready, 0, ROUTE_QUICK, 0)},
     {"GET", "/openapi.yaml", SHOWS(assets_file, 0, ROUTE_QUICK, 0)},
