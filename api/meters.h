@@ -5,6 +5,7 @@
 #ifndef SPARSED_API_METERS_H
 #define SPARSED_API_METERS_H
 
+#include "lib/base/clock.h"
 #include "lib/base/histogram.h"
 
 #include <stdatomic.h>
@@ -40,6 +41,7 @@ enum meters_reason {
 
 /* Zeroed: nothing has happened. */
 struct meters {
+    usec started_wall; /* when the process was started */
     struct meters_route {
         atomic_uint_fast64_t statuses[METERS_STATUSES]; /* meters_status */
         struct histogram seconds;

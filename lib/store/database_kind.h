@@ -48,7 +48,8 @@ struct database_kind {
     /* Sets kind and mode; the rest of struct database is zero. */
     struct database *(*open)(const char *place, enum database_mode mode,
                              struct err *e);
-    void (*close)(struct database *db); /* statements are finished */
+    void (*close)(struct database *db);   /* statements are finished */
+    uint64_t (*bytes)(const char *place); /* on disk */
     bool (*in_transaction)(const struct database *db);
     enum err_code (*run)(struct database *db, const char *sql, struct err *e);
 
