@@ -7,8 +7,10 @@
 #include "lib/store/database_kind.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static const struct database_kind *const kinds[] = {&database_sqlite};
 
@@ -44,8 +46,16 @@ uint64_t database_bytes(const char *url)
 {
     const char *place;
     const struct database_kind *kind = find_kind(url, &place);
+    uint64_t bytes = 0;
 
-    return kind != NULL ? kind->bytes(place) : 0;
+    for (size_t i = 0; kind != NULL && kind->files[i] != NULL; i++) {
+        char path[PATH_MAX];
+        struct stat s;
+        snprintf(path, sizeof path, "%s%s", place, kind->files[i]);
+        if (stat(path, &s) == 0)
+            bytes += (uint64_t)s.st_size;
+    }
+    return bytes;
 }
 
 void database_close(struct database *db)

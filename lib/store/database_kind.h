@@ -42,14 +42,15 @@ struct database {
 
 struct database_kind {
     const char *name; /* in URLs */
+    /* What its files are called behind the place; NULL behind the last. */
+    const char *const *files;
     const char *words[DATABASE_WORDS];
     const char *begin[2]; /* by mode */
 
     /* Sets kind and mode; the rest of struct database is zero. */
     struct database *(*open)(const char *place, enum database_mode mode,
                              struct err *e);
-    void (*close)(struct database *db);   /* statements are finished */
-    uint64_t (*bytes)(const char *place); /* on disk */
+    void (*close)(struct database *db); /* statements are finished */
     bool (*in_transaction)(const struct database *db);
     enum err_code (*run)(struct database *db, const char *sql, struct err *e);
 

@@ -16,7 +16,6 @@
 #include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define APPLICATION_ID 0x73707273 /* "sprs" */
@@ -481,29 +480,13 @@ static struct database *open_file(const char *place, enum database_mode mode,
     return &s->base;
 }
 
-/* The file, its log, and what readers share of that. */
-static uint64_t count_bytes(const char *place)
-{
-    static const char *const ends[] = {"", "-wal", "-shm"};
-    uint64_t bytes = 0;
-
-    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
-        char path[PATH_MAX + 8];
-        struct stat s;
-        snprintf(path, sizeof path, "%s%s", place, ends[i]);
-        if (stat(path, &s) == 0)
-            bytes += (uint64_t)s.st_size;
-    }
-    return bytes;
-}
-
 const struct database_kind database_sqlite = {
     .name = "sqlite",
+    .files = (const char *const[]){"", "-wal", "-shm", NULL},
     .words = {"INTEGER", "TEXT", "BLOB", "STRICT"},
     .begin = {"BEGIN IMMEDIATE", "BEGIN"},
     .open = open_file,
     .close = disconnect,
-    .bytes = count_bytes,
     .in_transaction = in_transaction,
     .run = run,
     .prepare = prepare,
