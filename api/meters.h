@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #define METERS_ROUTES 96   /* route_index: rows of the table, and two more */
-#define METERS_STATUSES 32 /* different statuses, the last is any other */
+#define METERS_STATUSES 31 /* different statuses, the last is any other */
 
 /* Why the server said no by itself: `reason` of sparsed_refused_total. */
 #define METERS_REASONS(X)                                                      \
