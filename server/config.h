@@ -11,7 +11,6 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdio.h>
 
 struct config {
     const char *listen;
@@ -45,6 +44,11 @@ struct config {
     bool allow_missing_models;
     bool print_config;
 
+    /* Where it came from, to be read again. */
+    int argc;
+    char **argv;
+    char *const *environment;
+
     struct json *json;    /* the file, which texts above may point into */
     char data_room[4096]; /* likewise */
 };
@@ -76,6 +80,7 @@ extern const struct setting config_settings[];
     .max = 1e9,                                                                \
     .standard = "1000000",                                                     \
     .value = "N",                                                              \
+    .live = true,                                                              \
     .help = "samples kept of one model; then the label with the most gives "   \
             "one up"
 #define CONFIG_MAX_LABELS_SETTING                                              \
@@ -86,6 +91,7 @@ extern const struct setting config_settings[];
     .max = 65536,                                                              \
     .standard = "256",                                                         \
     .value = "N",                                                              \
+    .live = true,                                                              \
     .help = "different labels of one model; more get 413"
 /* clang-format on */
 
@@ -103,8 +109,5 @@ enum err_code config_store_url(const struct config *c, char *out, size_t size,
  * it. */
 enum err_code config_make_data_dir(const struct config *c, struct err *e)
     ERR_CHECKED;
-
-/* As a JSON file that --config takes. */
-void config_print(FILE *out, const struct config *c);
 
 #endif

@@ -25,6 +25,7 @@
     X(store) X(store_crash) X(store_damage) X(job_rows) X(starts) X(exchange)  \
     X(samples_json) X(events_live) X(gate) X(histogram) X(process) X(usage)    \
     X(account) X(watch) X(meters) X(metrics) X(access)
+    X(samples_json) X(events_live) X(gate) X(gzip)
 /* clang-format on */
 
 #define X(name) Suite *suite_##name(void);

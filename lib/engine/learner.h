@@ -49,6 +49,10 @@ struct learner_settings {
  * ERR_NO_MEMORY, ERR_IO, and what the store gives. */
 struct learner *learner_new(const struct learner_settings *settings,
                             struct err *e);
+/* From any thread: these three of the settings from now on; versions over
+ * keep_versions go when the next one has come. */
+void learner_set(struct learner *l, size_t keep_versions, uint64_t after,
+                 usec every);
 /* Stops the job under way within a batch, which leaves it to the next process,
  * and ends the thread. NULL is fine. */
 void learner_free(struct learner *l);
