@@ -73,8 +73,8 @@ const struct setting config_settings[] = {
 
     {.section = "Learning", CONFIG_DATA_DIR_SETTING},
     {CONFIG_STORE_SETTING},
-    {CONFIG_MAX_SAMPLES_SETTING},
-    {CONFIG_MAX_LABELS_SETTING},
+    {CONFIG_MAX_SAMPLES_SETTING, .live = true},
+    {CONFIG_MAX_LABELS_SETTING, .live = true},
     {.name = "keep-versions",
      COUNT(keep_versions, 0, 1000),
      .standard = "5",
