@@ -11,6 +11,7 @@
 #include "lib/base/arena.h"
 #include "lib/base/buf.h"
 #include "lib/engine/registry.h"
+
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -62,6 +63,9 @@ struct api {
     const struct learning *learning;
     const char *no_learning;
     struct meters *meters; /* what /metrics shows, or NULL */
+    /* One of so many requests of a version is watched (watch.h); 0: none.
+     * May change at any time. */
+    atomic_size_t watch_every;
 };
 
 struct api_request {
@@ -77,10 +81,14 @@ struct api_request {
     const char *idempotency_key;
     const char *last_event_id;
     const char *header_length; /* Inference-Header-Content-Length */
-    unsigned scopes;           /* what the caller may do (scope bits) */
-    bool has_token;            /* and whether by a token */
-    usec deadline;  /* nobody waits for the reply after it; 0: none */
-    const char *id; /* checked and made by the server, never NULL */
+    const char *origin;
+    const char *cors_method;  /* Access-Control-Request-Method */
+    const char *cors_headers; /* Access-Control-Request-Headers */
+    const char *trace;        /* 32 hex digits of a traceparent, see trace.h */
+    unsigned scopes;          /* what the caller may do (scope bits) */
+    bool has_token;           /* and whether by a token */
+    usec deadline;            /* nobody waits for the reply after it; 0: none */
+    const char *id;           /* checked and made by the server, never NULL */
     const char *body;
     size_t body_length;
     struct arena *memory;

@@ -4,6 +4,7 @@
 #define SPARSED_SERVER_APP_PARTS_H
 
 #include "api/api.h"
+#include "api/meters.h"
 #include "lib/engine/executor.h"
 #include "lib/engine/learner.h"
 #include "lib/engine/registry.h"
@@ -27,6 +28,7 @@ struct app {
     struct learner *learner;
     struct learner_settings tuning;
     struct learning learning;
+    struct meters meters;
     struct api api;
     struct err missing; /* why there is no models folder */
     struct err idle;    /* why nothing is learned */

@@ -43,6 +43,7 @@ struct lanes_limits app_lanes_limits(const struct config *c)
         .timeout = c->timeout,
         .request_timeout = c->request_timeout,
         .deadline = c->deadline,
+        .log_requests = c->log_requests,
     };
 }
 
@@ -64,6 +65,14 @@ static enum err_code reload_lanes(struct app *app, const struct config *c,
 
     (void)e;
     lanes_set(app->lanes, &limits);
+    return ERR_OK;
+}
+
+static enum err_code reload_api(struct app *app, const struct config *c,
+                                struct err *e)
+{
+    (void)e;
+    app->api.watch_every = c->watch_every;
     return ERR_OK;
 }
 
@@ -89,6 +98,7 @@ static const struct {
 } parts[] = {
     {"log", reload_log},
     {"lanes", reload_lanes},
+    {"api", reload_api},
     {"learning", reload_learning},
 };
 

@@ -33,6 +33,8 @@ static const char *const log_formats[] = {"text", "json", NULL};
 #define SECONDS(m, from, to)                                                   \
     .type = SETTING_SECONDS, MEMBER(m), .min = from, .max = to,                \
     .value = "SECONDS"
+#define NUMBER(m, from, to, what)                                              \
+    .type = SETTING_NUMBER, MEMBER(m), .min = from, .max = to, .value = what
 #define CHOICE(m, names, what)                                                 \
     .type = SETTING_CHOICE, MEMBER(m), .choices = names, .value = what
 
@@ -152,6 +154,17 @@ const struct setting config_settings[] = {
      .standard = "text",
      .live = true,
      .help = "how to log"},
+    {.name = "log-requests",
+     NUMBER(log_requests, 0, 1, "SHARE"),
+     .standard = "1",
+     .live = true,
+     .help = "share of good requests that are logged; errors always are"},
+    {.name = "watch-every",
+     COUNT(watch_every, 0, 1e9),
+     .standard = "32",
+     .live = true,
+     .help = "one of so many inferences is also watched for its error of "
+             "reconstruction and its groups; 0: none is"},
 
     {.section = "Settings",
      .name = "config",

@@ -39,6 +39,8 @@ struct config {
     usec stop_timeout;
     int log_level;  /* enum log_level */
     int log_format; /* enum log_format */
+    double log_requests;
+    size_t watch_every;
     bool allow_missing_models;
     bool print_config;
 

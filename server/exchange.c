@@ -1,9 +1,8 @@
-/* Exchange: framing checks that the HTTP library leaves out, limits on what a
- * request may hold, and the call of the api.
+/* Exchange: limits on what a request may hold, and the call of the api.
  */
 #include "server/exchange.h"
 
-#include "lib/base/log.h"
+#include "api/meters.h"
 #include "lib/base/mem.h"
 
 #include <stdio.h>
@@ -15,9 +14,6 @@
 /* A refused body up to here is read to its end, so that the connection can be
  * used again; more would be work for nothing. */
 #define SWALLOW_BODY ((uint64_t)1 << 20)
-/* Target and headers together; more does not fit into the library's memory of
- * a connection, whose own refusal is no problem reply. */
-#define MAX_HEADER_BYTES ((size_t)8 * 1024)
 /* Memory that an exchange keeps for the next request. */
 #define KEEP_BYTES ((size_t)256 * 1024)
 
@@ -104,8 +100,10 @@ static void refuse_stream(struct exchange *x, const struct api_stream *source)
 
     atomic_fetch_sub(&x->rules->streams, 1);
     source->close(source->arg);
+    const struct account account = x->response.account;
     api_response_fini(&x->response);
     api_response_init(&x->response);
+    x->response.account = account;
     snprintf(detail, sizeof detail,
              "%zu event streams are open, a quarter of --max-connections",
              x->rules->max_streams);
@@ -123,10 +121,21 @@ static void take_stream(struct exchange *x)
         refuse_stream(x, &source);
 }
 
+/* Where the time of a request that ran a model went, for its client. */
+static void add_timing(struct api_response *r)
+{
+    char text[API_ID_BYTES];
+
+    if (r->account.model[0] != 0 && r->status / 100 == 2 &&
+        account_print(&r->account, text, sizeof text) > 0)
+        api_response_header(r, "Server-Timing", text);
+}
+
 /* The client may take its time to read; all but the reply goes now. */
 static void settle(struct exchange *x)
 {
     x->answered = true;
+    add_timing(&x->response);
     if (x->response.stream.next != NULL)
         take_stream(x);
     forget_request(x);
@@ -182,9 +191,10 @@ bool exchange_begin(struct exchange *x, const char *target)
         .finished = finish,
         .finished_arg = x,
     };
-    x->frame = (struct exchange_frame){.bytes = strlen(target)};
+    x->frame = (struct frame){.bytes = strlen(target)};
     x->mark = arena_mark(&x->memory);
     x->stream = (struct stream){.taken = 0};
+    x->received = 0;
     x->swallowed = 0;
     x->decided = false;
     x->answered = false;
@@ -192,85 +202,21 @@ bool exchange_begin(struct exchange *x, const char *target)
     return true;
 }
 
-static bool is_token(const char *text, size_t length)
-{
-    for (size_t i = 0; i < length; i++) {
-        unsigned char c = (unsigned char)text[i];
-        if (c <= ' ' || c >= 0x7F || strchr("\"(),/:;<=>?@[\\]{}", c) != NULL)
-            return false;
-    }
-    return length > 0;
-}
-
-static bool is_length(const char *text, uint64_t *length)
-{
-    *length = 0;
-    if (*text == 0)
-        return false;
-    for (; *text != 0; text++) {
-        if (*text < '0' || *text > '9' || *length > UINT64_MAX / 10 - 1)
-            return false;
-        *length = 10 * *length + (uint64_t)(*text - '0');
-    }
-    return true;
-}
-
-static void take_id(struct exchange *x, const char *value, size_t length)
-{
-    if (length == 0 || length >= sizeof x->id)
-        return;
-    for (size_t i = 0; i < length; i++) {
-        if (value[i] < ' ' || value[i] > '~')
-            return;
-    }
-    memcpy(x->id, value, length + 1);
-}
-
 void exchange_header(struct exchange *x, const char *name, size_t name_length,
                      const char *value, size_t value_length)
 {
-    struct exchange_frame *f = &x->frame;
-
-    f->bytes += name_length + value_length + sizeof ": \r\n" - 1;
-    if (!is_token(name, name_length)) {
-        f->flaw = "a header's name has a character that is not allowed";
-        return;
-    }
-    if (value == NULL)
-        value = "";
-    if (strcasecmp(name, "Host") == 0) {
-        f->hosts++;
-    } else if (strcasecmp(name, "Content-Length") == 0) {
-        f->lengths++;
-        if (!is_length(value, &f->length))
-            f->flaw = "Content-Length is not a number";
-    } else if (strcasecmp(name, "Transfer-Encoding") == 0) {
-        f->codings++;
-        f->chunked = strcasecmp(value, "chunked") == 0;
-    } else if (strcasecmp(name, "Expect") == 0) {
-        f->expects = true;
-        if (strcasecmp(value, "100-continue") != 0)
-            f->expects_other = true;
-    } else if (strcasecmp(name, "X-Request-Id") == 0) {
-        take_id(x, value, value_length);
-    } else if (strcasecmp(name, "Content-Type") == 0) {
-        x->request.content_type = value;
-    } else if (strcasecmp(name, "Content-Encoding") == 0) {
-        x->request.content_encoding = value;
-    } else if (strcasecmp(name, "Accept") == 0) {
-        x->request.accept = value;
-    } else if (strcasecmp(name, "If-None-Match") == 0) {
-        x->request.if_none_match = value;
-    } else if (strcasecmp(name, "Idempotency-Key") == 0) {
-        x->request.idempotency_key = value;
-    } else if (strcasecmp(name, "Last-Event-ID") == 0) {
-        x->request.last_event_id = value;
-    }
+    frame_header(&x->frame, &x->request, name, name_length, value,
+                 value_length);
 }
 
-/* Ids of one process never repeat: the mixing (splitmix64) is a bijection. */
-static void make_id(struct exchange *x)
+/* The client's, or one of our own: those of one process never repeat, for the
+ * mixing (splitmix64) is a bijection. */
+static void choose_id(struct exchange *x)
 {
+    if (x->frame.id != NULL) {
+        memcpy(x->id, x->frame.id, strlen(x->frame.id) + 1);
+        return;
+    }
     uint64_t z = x->rules->seed +
                  atomic_fetch_add(&x->rules->n, 1) * 0x9E3779B97F4A7C15u;
 
@@ -282,34 +228,6 @@ static void make_id(struct exchange *x)
         z <<= 4;
     }
     x->id[16] = 0;
-}
-
-/* What makes it unsafe to say where the request ends, or NULL (RFC 9112 6). */
-static const char *find_flaw(const struct exchange_frame *f,
-                             const char *version, int *status)
-{
-    *status = 400;
-    if (f->flaw != NULL)
-        return f->flaw;
-    if (f->hosts > 1 || (f->hosts == 0 && strcmp(version, "HTTP/1.0") != 0))
-        return "the header Host must be there once";
-    if (f->lengths > 1)
-        return "the header Content-Length must be there once";
-    if (f->lengths > 0 && f->codings > 0)
-        return "Content-Length and Transfer-Encoding exclude each other";
-    if (f->codings > 1 || (f->codings == 1 && !f->chunked)) {
-        *status = 501;
-        return "the only Transfer-Encoding known is chunked";
-    }
-    if (f->bytes > MAX_HEADER_BYTES) {
-        *status = 431;
-        return "target and headers are longer than 8 KiB together";
-    }
-    if (f->expects_other) {
-        *status = 417;
-        return "the only Expect known is 100-continue";
-    }
-    return NULL;
 }
 
 void exchange_refuse(struct exchange *x, int status, const char *detail)
@@ -329,6 +247,7 @@ static void refuse_length(struct exchange *x)
 
 static void refuse_held(struct exchange *x)
 {
+    x->response.account.refusal = METERS_HELD;
     exchange_refuse(x, 503,
                     "the server holds as many bodies and replies as it may "
                     "now (--max-held)");
@@ -337,16 +256,20 @@ static void refuse_held(struct exchange *x)
 enum exchange_verdict exchange_decide(struct exchange *x, const char *method,
                                       const char *version)
 {
-    const struct exchange_frame *f = &x->frame;
+    const struct frame *f = &x->frame;
     int status;
 
     x->decided = true;
+    if (x->rules->api->meters != NULL)
+        atomic_fetch_add(&x->rules->api->meters->in_flight, 1);
     x->method = method;
     x->request.method = strcmp(method, "HEAD") == 0 ? "GET" : method;
-    if (x->id[0] == 0)
-        make_id(x);
-    const char *flaw = find_flaw(f, version, &status);
+    choose_id(x);
+    if (f->patience > 0)
+        x->request.deadline = x->begun + f->patience;
+    const char *flaw = frame_find_flaw(f, version, &status);
     if (flaw != NULL) {
+        x->response.account.refusal = METERS_MALFORMED;
         exchange_refuse(x, status, flaw);
         return EXCHANGE_ANSWER;
     }
@@ -386,6 +309,7 @@ static bool hold_growth(struct exchange *x, size_t length)
 
 bool exchange_body(struct exchange *x, const char *bytes, size_t length)
 {
+    x->received += length;
     if (!x->answered) {
         if (length > x->max_body - x->body.length)
             refuse_length(x);
@@ -432,24 +356,30 @@ static size_t reply_bytes(const struct exchange *x)
                                        : x->response.body.length;
 }
 
-static void write_log(const struct exchange *x, bool sent)
+/* Counts and logs a request whose headers came at all. */
+static void tell(struct exchange *x, bool sent)
 {
-    char path[512];
-    char id[2 * API_ID_BYTES];
+    struct meters *m = x->rules->api->meters;
+    int status = sent ? x->response.status : STATUS_CLIENT_GONE;
+    size_t bytes = sent && strcmp(x->method, "HEAD") != 0 ? reply_bytes(x) : 0;
 
-    if (!x->decided || !log_enabled(LOG_INFO))
+    access_log(&x->rules->access,
+               &(struct access_line){.request = &x->request,
+                                     .method = x->method,
+                                     .account = &x->response.account,
+                                     .status = status,
+                                     .bytes = bytes});
+    if (m == NULL)
         return;
-    log_event(LOG_INFO, "http", "request",
-              "id=%s method=%.16s path=%s status=%d us=%lld bytes=%zu",
-              log_quote(id, sizeof id, x->id), x->method,
-              log_quote(path, sizeof path, x->request.target),
-              sent ? x->response.status : STATUS_CLIENT_GONE,
-              (long long)(clock_now() - x->begun), reply_bytes(x));
+    meters_add(m, &x->response.account, status, x->received, bytes);
+    atomic_fetch_sub(&m->in_flight, 1);
 }
 
 void exchange_end(struct exchange *x, bool sent)
 {
-    write_log(x, sent);
+    if (x->decided)
+        tell(x, sent);
+    x->decided = false;
     forget_request(x);
     close_stream(x);
     api_response_fini(&x->response);

@@ -11,6 +11,8 @@
 
 #include "api/api.h"
 #include "lib/base/clock.h"
+#include "server/access.h"
+#include "server/frame.h"
 #include "server/stream.h"
 
 #include <stdatomic.h>
@@ -24,21 +26,11 @@ struct exchange_rules {
     atomic_size_t max_body; /* this and the next two may change at any time */
     atomic_size_t max_held;
     atomic_size_t max_streams;
-    atomic_size_t streams;  /* open ones, all connections */
-    atomic_size_t held;     /* bytes of bodies and replies, all connections */
+    atomic_size_t streams; /* open ones, all connections */
+    atomic_size_t held;    /* bytes of bodies and replies, all connections */
+    struct access access;
     atomic_uint_fast64_t n; /* request ids made */
     uint64_t seed;          /* what ids begin from */
-};
-
-/* The request's frame, from its headers. */
-struct exchange_frame {
-    size_t hosts, lengths, codings;
-    size_t bytes;       /* of all headers */
-    uint64_t length;    /* Content-Length */
-    bool chunked;       /* Transfer-Encoding is exactly that */
-    bool expects;       /* Expect is there: the client waits with its body */
-    bool expects_other; /* something but 100-continue */
-    const char *flaw;   /* of a header's form, or NULL */
 };
 
 struct exchange {
@@ -54,7 +46,8 @@ struct exchange {
     struct buf body;
     size_t max_body; /* what rules->max_body was at the request line */
     size_t held;     /* what of rules->held is this one's */
-    struct exchange_frame frame;
+    struct frame frame;
+    size_t received;    /* of the body, bytes */
     uint64_t swallowed; /* body bytes thrown away after a refusal */
     bool decided;       /* all headers are known */
     bool answered;      /* response is filled */
