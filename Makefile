@@ -202,6 +202,7 @@ unit: $(O)/tests
 
 test-cli: $(BIN) build/venv/ready ## every command, killed runs, formats, codes and figures
 	SPARSED=$(BIN) build/venv/bin/python tests/cli/test_commands.py
+	SPARSED=$(BIN) build/venv/bin/python tests/cli/test_settings.py
 	SPARSED=$(BIN) build/venv/bin/python tests/cli/test_samples.py
 	SPARSED=$(BIN) build/venv/bin/python tests/cli/test_train.py
 	SPARSED=$(BIN) build/venv/bin/python tests/cli/test_stack.py

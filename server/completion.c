@@ -138,8 +138,8 @@ static void print_bash(FILE *out, const struct command *const *all)
     fputs("    esac\n    case $command:$before in\n", out);
     for (size_t i = 0; all[i] != NULL; i++) {
         if (all[i]->words != NULL) {
-            fprintf(out, "    %s:%s) value=words words='", all[i]->name,
-                    all[i]->name);
+            fprintf(out, "    %s:%s) [[ $word == -* ]] || value=words words='",
+                    all[i]->name, all[i]->name);
             print_words(out, all[i]->words);
             fputs("' ;;\n", out);
         }

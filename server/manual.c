@@ -125,6 +125,24 @@ static void page_text(FILE *out, const char *text)
     page_text_n(out, text, strlen(text));
 }
 
+/* A paragraph, in lines that fit. */
+static void page_words(FILE *out, const char *text)
+{
+    size_t at = 0;
+
+    while (*text != 0) {
+        size_t length = strcspn(text, " ");
+        bool fits = at + 1 + length < WIDTH - 4; /* some need an escape */
+        if (at > 0)
+            fputc(fits ? ' ' : '\n', out);
+        at = at > 0 && fits ? at + 1 + length : length;
+        page_text_n(out, text, length);
+        text += length;
+        text += strspn(text, " ");
+    }
+    fputc('\n', out);
+}
+
 /* As it stands, but for the indent that leaves room for "usage: ". */
 static void page_usage(FILE *out, const struct command *c)
 {
@@ -156,8 +174,7 @@ static void page_setting(FILE *out, const struct setting *s)
     init_text(&text);
     describe(&text, s);
     if (!buf_failed(&text))
-        page_text(out, text.data);
-    fputc('\n', out);
+        page_words(out, text.data);
     buf_fini(&text);
 }
 
@@ -166,8 +183,7 @@ static void page_command(FILE *out, const struct command *c)
     fprintf(out, ".SS %s\n", c->name);
     page_usage(out, c);
     fputs(".PP\n", out);
-    page_text(out, c->help);
-    fputs("\n", out);
+    page_words(out, c->help);
     for (const struct setting *s = c->settings; s != NULL && s->name != NULL;
          s++) {
         if (s->section != NULL)
@@ -176,8 +192,7 @@ static void page_command(FILE *out, const struct command *c)
     }
     if (c->notes != NULL) {
         fputs(".PP\n", out);
-        page_text(out, c->notes);
-        fputc('\n', out);
+        page_words(out, c->notes);
     }
 }
 
