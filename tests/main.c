@@ -28,13 +28,15 @@
     X(samples_json) X(events_live) X(gate) X(histogram) X(process) X(usage)    \
     X(account) X(watch) X(meters) X(metrics) X(access)
     X(samples_json) X(events_live) X(gate) X(gzip)
+    X(samples_json) X(events_live) X(gate) X(gzip)                            \
+    X(setting) X(config) X(manual) X(completion)
 /* clang-format on */
 
 #define X(name) Suite *suite_##name(void);
-            SUITES(X)
+                SUITES(X)
 #undef X
 
-                int main(void)
+                    int main(void)
 {
     SRunner *runner = srunner_create(suite_create("sparsed"));
 #define X(name) srunner_add_suite(runner, suite_##name());

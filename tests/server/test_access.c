@@ -43,7 +43,7 @@ static char *read_caught(void)
 static void setup(void)
 {
     log_init(LOG_INFO, LOG_TEXT);
-    access_init(&rules, 1);
+    access_set(&rules, 1);
     account_begin(&account);
     request = (struct api_request){.target = "/x", .query = "secret=1"};
 }
