@@ -7,6 +7,7 @@
 #include "api/api.h"
 
 #include "api/accept.h"
+#include "api/coding.h"
 #include "api/print.h"
 #include "api/problem.h"
 #include "api/routes.h"
@@ -14,7 +15,6 @@
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 /* Bodies over these take many times longer to read and compute than a
  * hand-over to another thread costs; one input of a thousand numbers is below.
@@ -142,15 +142,14 @@ static bool refuse_encoding(struct call *call)
     const char *encoding = call->request->content_encoding;
     char list[API_ID_BYTES], detail[160];
 
-    if (call->route->takes == 0 || encoding == NULL || encoding[0] == 0 ||
-        strcasecmp(encoding, "identity") == 0)
+    if (call->route->takes == 0 || coding_parse(encoding) != CODING_UNKNOWN)
         return false;
     snprintf(detail, sizeof detail,
-             "Content-Encoding %.60s is not taken: send the body as it is, "
-             "without Content-Encoding",
+             "Content-Encoding %.60s is not taken: send one of " CODING_TAKEN
+             ", or the body as it is",
              encoding);
     call->response->status = 415;
-    api_response_header(call->response, "Accept-Encoding", "identity");
+    api_response_header(call->response, "Accept-Encoding", CODING_TAKEN);
     add_taken(call, media_list(list, sizeof list, call->route->takes));
     problem_write(call->request, 415, detail, call->response);
     return true;
@@ -319,7 +318,11 @@ bool api_is_slow(struct api *api, const struct api_request *request)
         return false;
     if (call.route->speed == ROUTE_SLOW)
         return true;
-    if (call.route->takes == 0 || request->content_type == NULL)
+    if (call.route->takes == 0)
+        return false;
+    if (coding_parse(request->content_encoding) != CODING_NONE)
+        return true;
+    if (request->content_type == NULL)
         return false;
     if (call.route->speed == ROUTE_BODY)
         return body_is_slow(request);

@@ -65,15 +65,16 @@ struct api {
 };
 
 struct api_request {
-    const char *method;       /* "GET" */
-    const char *target;       /* raw path, not decoded, without the query */
-    const char *query;        /* raw, without '?'; "" if there is none */
-    const char *content_type; /* headers: NULL if absent */
-    const char *content_encoding;
+    const char *method;           /* "GET" */
+    const char *target;           /* raw path, not decoded, without the query */
+    const char *query;            /* raw, without '?'; "" if there is none */
+    const char *content_type;     /* headers: NULL if absent */
+    const char *content_encoding; /* `body` is decoded already */
     const char *accept;
     const char *accept_encoding;
     const char *if_match;
     const char *if_none_match;
+    const char *packed_tags; /* of either before coding.h, or NULL */
     const char *idempotency_key;
     const char *last_event_id;
     const char *header_length; /* Inference-Header-Content-Length */
@@ -137,8 +138,9 @@ bool api_refuse_early(struct api *api, const struct api_request *request,
                       size_t announced_length, struct api_response *response);
 
 /* Whether the request may take long and belongs to the executor: a big body or
- * one of many rows, more steps than usual, pictures to make or to read, a model
- * that searches for its codes. One row of a thousand numbers is quick. */
+ * one of many rows, more steps than usual, pictures to make or to read, a body
+ * still to be decoded, a model that searches for its codes. One row of a
+ * thousand numbers is quick. */
 bool api_is_slow(struct api *api, const struct api_request *request);
 
 /* The refusals that the server itself makes, in the error format of the

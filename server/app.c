@@ -138,6 +138,7 @@ static enum err_code start_lanes(struct app *app, struct err *e)
         .timeout = c->timeout,
         .request_timeout = c->request_timeout,
         .deadline = c->deadline,
+        .packs = c->compress,
     };
     app->lanes = lanes_new(&s, e);
     return app->lanes != NULL ? ERR_OK : e->code;

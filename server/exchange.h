@@ -24,6 +24,7 @@ struct exchange_rules {
     size_t max_body;
     size_t max_held;
     size_t max_streams;
+    atomic_bool packs;      /* replies, for clients that like that */
     atomic_size_t streams;  /* open ones, all connections */
     atomic_size_t held;     /* bytes of bodies and replies, all connections */
     atomic_uint_fast64_t n; /* request ids made */
@@ -86,6 +87,12 @@ bool exchange_is_slow(const struct exchange *x);
  * the exchange is not to be touched until `ready` is called, which may be
  * before this returns. */
 bool exchange_run(struct exchange *x);
+
+/* Packs the reply that exchange_run has filled, if it should be. That may take
+ * long: so says exchange_is_long, false where there is nothing to do. Nobody
+ * but the store's thread brings replies that go as they are. */
+bool exchange_is_long(const struct exchange *x);
+void exchange_pack(struct exchange *x);
 
 /* Fills the response with a refusal, see api_refuse. */
 void exchange_refuse(struct exchange *x, int status, const char *detail);

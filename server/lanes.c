@@ -90,6 +90,7 @@ struct lanes *lanes_new(const struct lanes_settings *s, struct err *e)
     l->rules.exchange.api = s->api;
     l->rules.exchange.max_body = s->max_body;
     l->rules.exchange.max_held = s->max_held;
+    l->rules.exchange.packs = s->packs;
     l->rules.exchange.max_streams = (s->max_connections + 3) / 4;
     if (getrandom(&l->rules.exchange.seed, sizeof l->rules.exchange.seed,
                   GRND_NONBLOCK) < 0)
@@ -117,6 +118,11 @@ void lanes_accept(struct lanes *l)
     struct listener_work work = {.arg = l, .room = has_room, .take = take};
 
     listener_start(l->listener, &work);
+}
+
+void lanes_set_packs(struct lanes *l, bool packs)
+{
+    atomic_store(&l->rules.exchange.packs, packs);
 }
 
 void lanes_drain(struct lanes *l)

@@ -24,6 +24,7 @@ struct lanes_settings {
     usec timeout;
     usec request_timeout;
     usec deadline;
+    bool packs; /* replies, see coding.h */
 };
 
 /* Starts the pollers; nothing is accepted yet. The settings' parts must
@@ -31,6 +32,9 @@ struct lanes_settings {
 struct lanes *lanes_new(const struct lanes_settings *s, struct err *e);
 
 void lanes_accept(struct lanes *l);
+
+/* While it runs. */
+void lanes_set_packs(struct lanes *l, bool packs);
 
 /* Stops accepting. What is being received or answered goes on; every
  * connection closes after its reply, or when it has been idle a moment. */
