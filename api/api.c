@@ -8,11 +8,13 @@
 
 #include "api/accept.h"
 #include "api/coding.h"
+#include "api/cors.h"
 #include "api/print.h"
 #include "api/problem.h"
 #include "api/routes.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -29,7 +31,7 @@
 
 void api_response_init(struct api_response *r)
 {
-    memset(r, 0, sizeof *r);
+    memset(r, 0, offsetof(struct api_response, headers));
     buf_init(&r->body, API_MAX_REPLY_BYTES);
 }
 
@@ -53,7 +55,7 @@ void api_refuse(const struct api_request *request, int status,
     problem_write(request, status, detail, response);
 }
 
-/* ---- checks on the headers; each is true if it refused ---- */
+/* ---- checks on the headers; each is true if it answered ---- */
 
 /* Tells what may be sent: RFC 9110, section 12.5.1; for POST the Linked Data
  * Platform's header is the older one. */
@@ -64,6 +66,19 @@ static void add_taken(struct call *call, const char *list)
     api_response_header(call->response, post ? "Accept-Post" : "Accept", list);
 }
 
+/* OPTIONS needs no row and no token: it only tells what there is. */
+static bool answer_options(struct call *call, const char *allow)
+{
+    struct api_response *response = call->response;
+
+    if (allow[0] == 0 || strcmp(call->request->method, "OPTIONS") != 0)
+        return false;
+    response->status = 204;
+    api_response_header(response, "Allow", allow);
+    cors_preflight(call->api->cors, call->request, allow, response);
+    return true;
+}
+
 static bool refuse_route(struct call *call)
 {
     const struct api_request *request = call->request;
@@ -72,6 +87,12 @@ static bool refuse_route(struct call *call)
 
     if (route_find(call, allow, sizeof allow))
         return false;
+    if (answer_options(call, allow))
+        return true;
+    if (strcmp(request->method, "CONNECT") == 0) {
+        problem_write(request, 501, "CONNECT is for proxies", call->response);
+        return true;
+    }
     buf_init(&detail, DETAIL_BYTES);
     if (allow[0] != 0) {
         call->response->status = 405;

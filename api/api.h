@@ -25,9 +25,11 @@
  * into as much as a body may have, before there is any reply. */
 #define API_MAX_REQUEST_BYTES ((size_t)192 << 20)
 #define API_MAX_REPLY_BYTES ((size_t)96 << 20)
-#define API_MAX_HEADERS 16
+#define API_MAX_HEADERS 24
 #define API_ID_BYTES 129
+#define API_VALUE_BYTES 256 /* of a header of a reply */
 
+struct cors;
 struct learner;
 struct meters;
 struct store;
@@ -62,6 +64,7 @@ struct api {
     const struct learning *learning;
     const char *no_learning;
     struct meters *meters; /* what /metrics shows, or NULL */
+    struct cors *cors;     /* whose pages may ask, or NULL */
 };
 
 struct api_request {
@@ -107,10 +110,6 @@ struct api_stream {
 struct api_response {
     int status;
     const char *content_type; /* static text */
-    struct {
-        const char *name; /* static */
-        char value[API_ID_BYTES];
-    } headers[API_MAX_HEADERS];
     size_t n_headers;
     struct buf body;   /* or, if `fixed` is not NULL: */
     const void *fixed; /* bytes that outlive the reply (embedded files) */
@@ -118,6 +117,10 @@ struct api_response {
     struct api_stream stream; /* or, if `next` is not NULL, this */
     unsigned retry_seconds;   /* for 429 and 503; 0: 1 */
     struct account account;   /* begun by the caller */
+    struct {              /* at the end: only n_headers are ever looked at */
+        const char *name; /* static */
+        char value[API_VALUE_BYTES];
+    } headers[API_MAX_HEADERS];
 };
 
 void api_response_init(struct api_response *r);

@@ -211,6 +211,7 @@ static bool pack(struct api_response *response, enum gzip_form form)
         buf_fini(&packed);
         return false;
     }
+    packed.max_bytes = response->body.max_bytes;
     buf_fini(&response->body);
     response->body = packed;
     response->fixed = NULL;

@@ -33,7 +33,8 @@ extern const struct route routes[];
 
 /* Finds the row and fills call->route and the parts of the path. Otherwise
  * false: call->route is NULL, and `allow` (size bytes) holds the methods that
- * the path does have, as in "GET, HEAD", or "" if there is no such path. */
+ * the path does have, as in "GET, HEAD, OPTIONS", or "" if there is no such
+ * path. */
 bool route_find(struct call *call, char *allow, size_t size);
 
 /* Appends what there is, for the detail of a 404. */

@@ -8,6 +8,7 @@
 #include "server/app.h"
 
 #include "api/api.h"
+#include "api/cors.h"
 #include "lib/base/file.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
@@ -124,6 +125,11 @@ static enum err_code start_lanes(struct app *app, struct err *e)
     app->executor = executor_new(c->workers, c->queue);
     if (app->executor == NULL)
         return err_set(e, ERR_NO_MEMORY, "no memory for the executor");
+    app->api.cors = cors_new(e);
+    if (app->api.cors == NULL)
+        return e->code;
+    if (cors_set(app->api.cors, c->cors_origins, e) != ERR_OK)
+        return err_wrap(e, "--cors-origins");
     app->api.draining = is_draining;
     app->api.draining_arg = app;
     app->api.allow_missing_models = c->allow_missing_models;
@@ -308,5 +314,6 @@ void app_free(struct app *app)
     store_close(app->store);
     registry_free(app->registry);
     listener_free(app->listener);
+    cors_free(app->api.cors);
     mem_free(app);
 }

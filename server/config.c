@@ -84,6 +84,11 @@ const struct setting config_settings[] = {
      "60", "SECONDS", "a request must be received within", NULL, false},
     {"deadline", SETTING_SECONDS, MEMBER(deadline), 0.01, DAY, "30", "SECONDS",
      "a slow request must be begun within, or gets 504", NULL, false},
+    {"cors-origins", SETTING_TEXT, MEMBER(cors_origins), 0, 0, NULL,
+     "ORIGIN[,...]",
+     "sites whose pages may ask, as in https://example.org, or * for all; none "
+     "without it",
+     NULL, true},
     {"compress", SETTING_FLAG, MEMBER(compress), 0, 0, "true", NULL,
      "compress replies for clients that ask for it; --compress=false: none",
      NULL, true},

@@ -40,6 +40,7 @@ struct config {
     usec stop_timeout;
     int log_level;  /* enum log_level */
     int log_format; /* enum log_format */
+    const char *cors_origins;
     bool compress;
     bool allow_missing_models;
     bool print_config;

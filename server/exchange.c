@@ -3,6 +3,7 @@
 #include "server/exchange.h"
 
 #include "api/coding.h"
+#include "api/cors.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
 #include "lib/data/gzip.h"
@@ -442,6 +443,15 @@ void exchange_pack(struct exchange *x)
         return;
     release(x);
     hold_reply(x);
+}
+
+void exchange_dress(struct exchange *x)
+{
+    struct api_response *r = &x->response;
+
+    api_response_header(r, "X-Request-Id", x->id);
+    api_response_header(r, "X-Content-Type-Options", "nosniff");
+    cors_mark(x->rules->api->cors, &x->request, r);
 }
 
 /* Of the reply's body. */

@@ -97,6 +97,9 @@ void exchange_pack(struct exchange *x);
 /* Fills the response with a refusal, see api_refuse. */
 void exchange_refuse(struct exchange *x, int status, const char *detail);
 
+/* Adds what every reply says, once, before it is sent. */
+void exchange_dress(struct exchange *x);
+
 /* The reply has left, or never will (`sent` false): logs the request, if its
  * headers came at all, and forgets it. */
 void exchange_end(struct exchange *x, bool sent);
