@@ -9,6 +9,7 @@
 #include "api/accept.h"
 #include "api/coding.h"
 #include "api/cors.h"
+#include "api/oip/request.h"
 #include "api/print.h"
 #include "api/problem.h"
 #include "api/routes.h"
@@ -85,8 +86,14 @@ static bool refuse_route(struct call *call)
     char allow[API_ID_BYTES];
     struct buf detail;
 
-    if (route_find(call, allow, sizeof allow))
-        return false;
+    if (route_find(call, allow, sizeof allow)) {
+        call->response->account.route = call->route;
+        if (call->version != CALL_NO_VERSION)
+            return false;
+        problem_write(request, 404, "no such version: they are numbers from 1",
+                      call->response);
+        return true;
+    }
     if (answer_options(call, allow))
         return true;
     if (strcmp(request->method, "CONNECT") == 0) {
@@ -102,7 +109,7 @@ static bool refuse_route(struct call *call)
     } else {
         buf_printf(&detail, "there is no such path (names are letters, digits, "
                             ".-_, versions numbers from 1); there are: ");
-        route_list(&detail);
+        route_list(&detail, route_family(request->target));
     }
     problem_write(request, allow[0] != 0 ? 405 : 404,
                   buf_failed(&detail) ? "no such route" : detail.data,
@@ -135,7 +142,7 @@ static bool refuse_type(struct call *call, size_t length)
     const char *type = call->request->content_type;
     char list[API_ID_BYTES], detail[256];
 
-    if (call->route->takes == 0 ||
+    if (call->route->takes == 0 || (call->route->takes & MEDIA_ANY) != 0 ||
         ((call->route->takes & MEDIA_NOTHING) != 0 && length == 0))
         return false;
     unsigned media = type != NULL ? media_parse(type) : 0;
@@ -171,7 +178,8 @@ static bool refuse_encoding(struct call *call)
              encoding);
     call->response->status = 415;
     api_response_header(call->response, "Accept-Encoding", CODING_TAKEN);
-    add_taken(call, media_list(list, sizeof list, call->route->takes));
+    if ((call->route->takes & MEDIA_ANY) == 0)
+        add_taken(call, media_list(list, sizeof list, call->route->takes));
     problem_write(call->request, 415, detail, call->response);
     return true;
 }
@@ -235,6 +243,7 @@ static struct call call_make(struct api *api, const struct api_request *request,
         .api = api,
         .request = request,
         .response = response,
+        .deadline = request->deadline,
     };
     options_init(&call.options);
     return call;
@@ -252,15 +261,16 @@ static enum err_code run(struct call *call, struct err *e)
 {
     const char *query = call->request->query;
 
-    /* Probes and files take no options and ignore what stands there. */
-    if (strncmp(call->request->target, "/v1/", 4) != 0)
-        return call->route->handle(call, e);
-    if (query != NULL &&
+    /* The others take no options and ignore what stands there. */
+    if (route_family(call->request->target) == FAMILY_NATIVE && query != NULL &&
         options_read_query(&call->options, call->route->options, query, e) !=
             ERR_OK)
         return e->code;
-    if (call->api->registry == NULL)
+    /* What anybody may ask does without models, or says that there are none. */
+    if (call->route->scope != 0 && call->api->registry == NULL) {
+        call->response->account.refusal = METERS_LOADING;
         return err_set(e, ERR_BUSY, "the models are being loaded");
+    }
     return call->route->handle(call, e);
 }
 
@@ -304,8 +314,25 @@ static bool json_is_slow(const char *text, size_t length)
     return lists > QUICK_LISTS;
 }
 
-static bool body_is_slow(const struct api_request *request)
+/* JSON, and maybe bytes behind it. */
+static bool open_body_is_slow(const struct api_request *request)
 {
+    size_t json_length;
+    struct err e;
+
+    if (oip_header_length(request, &json_length, &e) != ERR_OK)
+        return false; /* refused at once */
+    return json_is_slow(request->body, json_length) ||
+           request->body_length - json_length > QUICK_NPY_BYTES;
+}
+
+static bool body_is_slow(const struct route *route,
+                         const struct api_request *request)
+{
+    if ((route->takes & MEDIA_ANY) != 0)
+        return open_body_is_slow(request);
+    if (request->content_type == NULL)
+        return false;
     switch (media_parse(request->content_type)) {
     case MEDIA_JSON:
     case MEDIA_NDJSON:
@@ -343,10 +370,8 @@ bool api_is_slow(struct api *api, const struct api_request *request)
         return false;
     if (coding_parse(request->content_encoding) != CODING_NONE)
         return true;
-    if (request->content_type == NULL)
-        return false;
     if (call.route->speed == ROUTE_BODY)
-        return body_is_slow(request);
-    return may_set_steps(request->query) || body_is_slow(request) ||
+        return body_is_slow(call.route, request);
+    return may_set_steps(request->query) || body_is_slow(call.route, request) ||
            model_is_slow(&call);
 }

@@ -11,8 +11,8 @@
 #include "lib/base/arena.h"
 #include "lib/base/buf.h"
 #include "lib/engine/registry.h"
-#include "lib/store/samples.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -46,7 +46,8 @@ enum scope {
 struct learning {
     struct store *store;
     struct learner *learner;
-    struct samples_limits limits;
+    /* May change at any time. */
+    atomic_size_t max_samples, max_labels;
 };
 
 /* What lives as long as the process; the caller fills it. */
@@ -65,6 +66,9 @@ struct api {
     const char *no_learning;
     struct meters *meters; /* what /metrics shows, or NULL */
     struct cors *cors;     /* whose pages may ask, or NULL */
+    /* One of so many requests of a version is watched (watch.h); 0: none.
+     * May change at any time. */
+    atomic_size_t watch_every;
 };
 
 struct api_request {

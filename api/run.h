@@ -20,6 +20,8 @@ struct run {
     bool decode;         /* rows are codes */
     const float *scales; /* (rows.B) for decode, or NULL */
     struct pick pick;    /* scratch of one row */
+    const char *member;  /* what the one member of the reply is called; NULL:
+                            each part has its own name */
 
     /* The block that run_block computed last, in the request's arena: */
     size_t first; /* its first row */
@@ -28,6 +30,12 @@ struct run {
     float *reconstruction; /* (B,inputs) */
     float *relative_error; /* (B) */
 };
+
+/* The rows of the block. */
+static inline const float *run_inputs(const struct run *r)
+{
+    return r->rows.data + r->first * r->rows.size;
+}
 
 /* What the model can do, as output bits, with this layer as the one asked. */
 unsigned run_able(const struct model *m, size_t layer);

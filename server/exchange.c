@@ -4,7 +4,7 @@
 
 #include "api/coding.h"
 #include "api/cors.h"
-#include "lib/base/log.h"
+#include "api/meters.h"
 #include "lib/base/mem.h"
 #include "lib/data/gzip.h"
 
@@ -28,7 +28,7 @@ void exchange_init(struct exchange *x, struct exchange_rules *rules)
 {
     x->rules = rules;
     arena_init(&x->memory, API_MAX_REQUEST_BYTES);
-    buf_init(&x->body, rules->max_body);
+    buf_init(&x->body, API_MAX_BODY_BYTES);
     api_response_init(&x->response);
 }
 
@@ -105,8 +105,10 @@ static void refuse_stream(struct exchange *x, const struct api_stream *source)
 
     atomic_fetch_sub(&x->rules->streams, 1);
     source->close(source->arg);
+    const struct account account = x->response.account;
     api_response_fini(&x->response);
     api_response_init(&x->response);
+    x->response.account = account;
     snprintf(detail, sizeof detail,
              "%zu event streams are open, a quarter of --max-connections",
              x->rules->max_streams);
@@ -124,10 +126,21 @@ static void take_stream(struct exchange *x)
         refuse_stream(x, &source);
 }
 
+/* Where the time of a request that ran a model went, for its client. */
+static void add_timing(struct api_response *r)
+{
+    char text[API_ID_BYTES];
+
+    if (r->account.model[0] != 0 && r->status / 100 == 2 &&
+        account_print(&r->account, text, sizeof text) > 0)
+        api_response_header(r, "Server-Timing", text);
+}
+
 /* The client may take its time to read; all but the reply goes now. */
 static void settle(struct exchange *x)
 {
     x->answered = true;
+    add_timing(&x->response);
     if (x->response.stream.next != NULL)
         take_stream(x);
     forget_request(x);
@@ -169,6 +182,8 @@ bool exchange_begin(struct exchange *x, const char *target)
     if (query != NULL)
         *query++ = 0;
     x->begun = clock_now();
+    x->max_body = x->rules->max_body;
+    x->body.max_bytes = x->max_body;
     account_begin(&x->response.account);
     x->request = (struct api_request){
         .method = "GET",
@@ -184,6 +199,7 @@ bool exchange_begin(struct exchange *x, const char *target)
     x->frame = (struct frame){.bytes = strlen(target)};
     x->mark = arena_mark(&x->memory);
     x->stream = (struct stream){.taken = 0};
+    x->received = 0;
     x->swallowed = 0;
     x->decided = false;
     x->answered = false;
@@ -230,13 +246,13 @@ static void refuse_length(struct exchange *x)
     char detail[100];
 
     snprintf(detail, sizeof detail,
-             "the body is longer than %zu bytes (--max-body)",
-             x->rules->max_body);
+             "the body is longer than %zu bytes (--max-body)", x->max_body);
     exchange_refuse(x, 413, detail);
 }
 
 static void refuse_held(struct exchange *x)
 {
+    x->response.account.refusal = METERS_HELD;
     exchange_refuse(x, 503,
                     "the server holds as many bodies and replies as it may "
                     "now (--max-held)");
@@ -249,6 +265,8 @@ enum exchange_verdict exchange_decide(struct exchange *x, const char *method,
     int status;
 
     x->decided = true;
+    if (x->rules->api->meters != NULL)
+        atomic_fetch_add(&x->rules->api->meters->in_flight, 1);
     x->method = method;
     x->request.method = strcmp(method, "HEAD") == 0 ? "GET" : method;
     choose_id(x);
@@ -257,6 +275,7 @@ enum exchange_verdict exchange_decide(struct exchange *x, const char *method,
     coding_unmark_tags(&x->request);
     const char *flaw = frame_find_flaw(f, version, &status);
     if (flaw != NULL) {
+        x->response.account.refusal = METERS_MALFORMED;
         exchange_refuse(x, status, flaw);
         return EXCHANGE_ANSWER;
     }
@@ -265,7 +284,7 @@ enum exchange_verdict exchange_decide(struct exchange *x, const char *method,
     if (api_refuse_early(x->rules->api, &x->request, (size_t)f->length,
                          &x->response))
         x->answered = true;
-    else if (f->length > x->rules->max_body)
+    else if (f->length > x->max_body)
         refuse_length(x);
     else if (f->length > 0 && f->length <= SMALL_BODY &&
              (!hold(x, (size_t)f->length) ||
@@ -289,15 +308,16 @@ static bool hold_growth(struct exchange *x, size_t length)
         return true;
     /* As buf grows: by doubling, up to its maximum. */
     size_t room = 2 * x->held > need ? 2 * x->held : need;
-    if (room > x->rules->max_body)
-        room = x->rules->max_body;
+    if (room > x->max_body)
+        room = x->max_body;
     return hold(x, room - x->held);
 }
 
 bool exchange_body(struct exchange *x, const char *bytes, size_t length)
 {
+    x->received += length;
     if (!x->answered) {
-        if (length > x->rules->max_body - x->body.length)
+        if (length > x->max_body - x->body.length)
             refuse_length(x);
         else if (!hold_growth(x, length))
             refuse_held(x);
@@ -313,7 +333,7 @@ bool exchange_body(struct exchange *x, const char *bytes, size_t length)
         forget_request(x);
     }
     x->swallowed += length;
-    return x->swallowed <= x->rules->max_body;
+    return x->swallowed <= x->max_body;
 }
 
 /* ---- a coded body ---- */
@@ -323,7 +343,7 @@ bool exchange_body(struct exchange *x, const char *bytes, size_t length)
 static size_t choose_step(const struct exchange *x, const struct buf *plain)
 {
     size_t step = plain->length > 0 ? plain->length : 4 * x->body.length;
-    size_t room = x->rules->max_body - plain->length;
+    size_t room = x->max_body - plain->length;
 
     if (step < FIRST_STEP)
         step = FIRST_STEP;
@@ -379,6 +399,7 @@ static bool decode(struct exchange *x)
     struct err e;
 
     if (x->rules->api->registry == NULL) {
+        x->response.account.refusal = METERS_LOADING;
         exchange_refuse(x, 503, "the models are being loaded");
         return false;
     }
@@ -387,7 +408,7 @@ static bool decode(struct exchange *x)
         refuse_coded(x, &e);
         return false;
     }
-    buf_init(&plain, x->rules->max_body);
+    buf_init(&plain, x->max_body);
     bool ok = inflate_into(x, reader, &plain);
     gzip_close(reader);
     if (!ok) {
@@ -462,24 +483,30 @@ static size_t reply_bytes(const struct exchange *x)
                                        : x->response.body.length;
 }
 
-static void write_log(const struct exchange *x, bool sent)
+/* Counts and logs a request whose headers came at all. */
+static void tell(struct exchange *x, bool sent)
 {
-    char path[512];
-    char id[2 * API_ID_BYTES];
+    struct meters *m = x->rules->api->meters;
+    int status = sent ? x->response.status : STATUS_CLIENT_GONE;
+    size_t bytes = sent && strcmp(x->method, "HEAD") != 0 ? reply_bytes(x) : 0;
 
-    if (!x->decided || !log_enabled(LOG_INFO))
+    access_log(&x->rules->access,
+               &(struct access_line){.request = &x->request,
+                                     .method = x->method,
+                                     .account = &x->response.account,
+                                     .status = status,
+                                     .bytes = bytes});
+    if (m == NULL)
         return;
-    log_event(LOG_INFO, "http", "request",
-              "id=%s method=%.16s path=%s status=%d us=%lld bytes=%zu",
-              log_quote(id, sizeof id, x->id), x->method,
-              log_quote(path, sizeof path, x->request.target),
-              sent ? x->response.status : STATUS_CLIENT_GONE,
-              (long long)(clock_now() - x->begun), reply_bytes(x));
+    meters_add(m, &x->response.account, status, x->received, bytes);
+    atomic_fetch_sub(&m->in_flight, 1);
 }
 
 void exchange_end(struct exchange *x, bool sent)
 {
-    write_log(x, sent);
+    if (x->decided)
+        tell(x, sent);
+    x->decided = false;
     forget_request(x);
     close_stream(x);
     api_response_fini(&x->response);

@@ -10,6 +10,8 @@
 #define SPARSED_SERVER_EXCHANGE_H
 
 #include "api/api.h"
+#include "lib/base/clock.h"
+#include "server/access.h"
 #include "server/frame.h"
 #include "server/stream.h"
 
@@ -21,12 +23,13 @@
 /* What all exchanges of a server share. */
 struct exchange_rules {
     struct api *api;
-    size_t max_body;
-    size_t max_held;
-    size_t max_streams;
-    atomic_bool packs;      /* replies, for clients that like that */
-    atomic_size_t streams;  /* open ones, all connections */
-    atomic_size_t held;     /* bytes of bodies and replies, all connections */
+    atomic_size_t max_body; /* this and the next two may change at any time */
+    atomic_size_t max_held;
+    atomic_size_t max_streams;
+    atomic_size_t streams; /* open ones, all connections */
+    atomic_size_t held;    /* bytes of bodies and replies, all connections */
+    atomic_bool packs;     /* replies, for clients that like that; likewise */
+    struct access access;
     atomic_uint_fast64_t n; /* request ids made */
     uint64_t seed;          /* what ids begin from */
 };
@@ -42,8 +45,10 @@ struct exchange {
     struct arena memory;
     struct arena_mark mark; /* after what the log needs */
     struct buf body;
-    size_t held; /* what of rules->held is this one's */
+    size_t max_body; /* what rules->max_body was at the request line */
+    size_t held;     /* what of rules->held is this one's */
     struct frame frame;
+    size_t received;    /* of the body, bytes */
     uint64_t swallowed; /* body bytes thrown away after a refusal */
     bool decided;       /* all headers are known */
     bool answered;      /* response is filled */

@@ -2,6 +2,7 @@
  */
 #include "server/lanes.h"
 
+#include "api/meters.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
 #include "server/http.h"
@@ -33,6 +34,7 @@ static void gone(void *arg)
     struct lanes *l = arg;
 
     atomic_fetch_sub(&l->open, 1);
+    atomic_fetch_sub(&l->rules.exchange.api->meters->connections, 1);
     if (atomic_exchange(&l->rules.crowded, false))
         listener_wake(l->listener);
 }
@@ -73,7 +75,21 @@ static void take(void *arg, int fd, const struct sockaddr_storage *peer,
     a->length = length;
     a->peer = *peer;
     atomic_fetch_add(&l->open, 1);
+    atomic_fetch_add(&l->rules.exchange.api->meters->connections, 1);
     poller_post(a->lane->poller, &a->task);
+}
+
+static void set_limits(struct lanes *l, const struct lanes_limits *limits)
+{
+    l->rules.exchange.max_body = limits->max_body;
+    l->rules.exchange.max_held = limits->max_held;
+    l->rules.exchange.max_streams = (limits->max_connections + 3) / 4;
+    l->rules.max_connections = limits->max_connections;
+    l->rules.timeout = limits->timeout;
+    l->rules.request_timeout = limits->request_timeout;
+    l->rules.deadline = limits->deadline;
+    l->rules.exchange.packs = limits->compress;
+    access_set(&l->rules.exchange.access, limits->log_requests);
 }
 
 struct lanes *lanes_new(const struct lanes_settings *s, struct err *e)
@@ -88,21 +104,14 @@ struct lanes *lanes_new(const struct lanes_settings *s, struct err *e)
         return NULL;
     }
     l->rules.exchange.api = s->api;
-    l->rules.exchange.max_body = s->max_body;
-    l->rules.exchange.max_held = s->max_held;
-    l->rules.exchange.packs = s->packs;
-    l->rules.exchange.max_streams = (s->max_connections + 3) / 4;
     if (getrandom(&l->rules.exchange.seed, sizeof l->rules.exchange.seed,
                   GRND_NONBLOCK) < 0)
         l->rules.exchange.seed = (uint64_t)clock_wall();
     l->rules.executor = s->executor;
-    l->rules.max_connections = s->max_connections;
-    l->rules.timeout = s->timeout;
-    l->rules.request_timeout = s->request_timeout;
-    l->rules.deadline = s->deadline;
     l->rules.gone = gone;
     l->rules.gone_arg = l;
     l->listener = s->listener;
+    set_limits(l, &s->limits);
     for (; l->n < s->threads; l->n++) {
         if (lane_start(&l->lanes[l->n], &l->rules, e) != ERR_OK) {
             l->n++; /* begun, so stopped */
@@ -113,16 +122,17 @@ struct lanes *lanes_new(const struct lanes_settings *s, struct err *e)
     return l;
 }
 
+void lanes_set(struct lanes *l, const struct lanes_limits *limits)
+{
+    set_limits(l, limits);
+    listener_wake(l->listener); /* there may be room now */
+}
+
 void lanes_accept(struct lanes *l)
 {
     struct listener_work work = {.arg = l, .room = has_room, .take = take};
 
     listener_start(l->listener, &work);
-}
-
-void lanes_set_packs(struct lanes *l, bool packs)
-{
-    atomic_store(&l->rules.exchange.packs, packs);
 }
 
 void lanes_drain(struct lanes *l)

@@ -38,7 +38,8 @@ static bool read_number(const char *text, enum setting_type type,
 
     if (used == 0)
         return false;
-    if (type != SETTING_SECONDS && *number != floor(*number))
+    bool whole = type == SETTING_COUNT || type == SETTING_BYTES;
+    if (whole && *number != floor(*number))
         return false;
     if (type != SETTING_BYTES)
         return text[used] == 0;
@@ -59,15 +60,17 @@ static enum err_code read_range(const struct setting *s, void *member,
 
     if (!read_number(text, s->type, &number) || number < s->min ||
         number > s->max) {
-        const char *kind = s->type == SETTING_COUNT   ? "a number"
-                           : s->type == SETTING_BYTES ? "bytes, as 64MiB,"
-                                                      : "seconds";
+        const char *kind = s->type == SETTING_BYTES     ? "bytes, as 64MiB,"
+                           : s->type == SETTING_SECONDS ? "seconds"
+                                                        : "a number";
         return err_set(e, ERR_INVALID,
-                       "%s: '%.40s' is not %s from %.0f to %.0f", source, text,
-                       kind, s->min, s->max);
+                       "%s: '%.40s' is not %s from %.12g to %.12g", source,
+                       text, kind, s->min, s->max);
     }
     if (s->type == SETTING_SECONDS)
         *(usec *)member = (usec)(number * 1e6);
+    else if (s->type == SETTING_NUMBER)
+        *(double *)member = number;
     else
         *(size_t *)member = (size_t)number;
     return ERR_OK;
@@ -120,11 +123,38 @@ enum err_code setting_read(const struct setting *s, void *into,
     case SETTING_COUNT:
     case SETTING_BYTES:
     case SETTING_SECONDS:
+    case SETTING_NUMBER:
         return read_range(s, member, text, source, e);
     case SETTING_CHOICE:
         return read_choice(s, member, text, source, e);
     }
     return err_set(e, ERR_INTERNAL, "%s: a setting without a type", source);
+}
+
+static size_t size_of(enum setting_type type)
+{
+    switch (type) {
+    case SETTING_TEXT:
+        return sizeof(const char *);
+    case SETTING_FLAG:
+        return sizeof(bool);
+    case SETTING_COUNT:
+    case SETTING_BYTES:
+        return sizeof(size_t);
+    case SETTING_SECONDS:
+        return sizeof(usec);
+    case SETTING_NUMBER:
+        return sizeof(double);
+    case SETTING_CHOICE:
+        return sizeof(int);
+    }
+    return 0;
+}
+
+void setting_copy(const struct setting *s, void *to, const void *from)
+{
+    memcpy((char *)to + s->offset, (const char *)from + s->offset,
+           size_of(s->type));
 }
 
 void settings_standard(const struct setting *table, void *into)
@@ -137,59 +167,12 @@ void settings_standard(const struct setting *table, void *into)
     }
 }
 
-/* Reads the flag argv[*i], with its value if that is the next argument. */
-static enum err_code read_argument(const struct setting *table, void *into,
-                                   char **argv, int *i, struct err *e)
-{
-    const char *name = argv[*i] + 2;
-    size_t length = strcspn(name, "=");
-    const struct setting *s = setting_find(table, name, length);
-    const char *value = "true";
-    char source[64];
-
-    snprintf(source, sizeof source, "--%.*s", (int)(length > 50 ? 50 : length),
-             name);
-    if (s == NULL)
-        return err_set(e, ERR_INVALID, "there is no %s", source);
-    if (name[length] == '=') {
-        value = name + length + 1;
-    } else if (s->type != SETTING_FLAG) {
-        if (argv[*i + 1] == NULL)
-            return err_set(e, ERR_INVALID, "%s needs a value: %s", source,
-                           s->value);
-        value = argv[++*i];
-    }
-    return setting_read(s, into, value, source, e);
-}
-
-enum err_code settings_read_flags(const struct setting *table, void *into,
-                                  int argc, char **argv,
-                                  const char *const *what,
-                                  const char **operands, size_t n,
-                                  struct err *e)
-{
-    size_t got = 0;
-
-    for (int i = 1; i < argc; i++) {
-        if (strncmp(argv[i], "--", 2) == 0) {
-            if (read_argument(table, into, argv, &i, e) != ERR_OK)
-                return e->code;
-        } else if (got < n) {
-            operands[got++] = argv[i];
-        } else {
-            return err_set(e, ERR_INVALID, "one argument too many: '%.60s'",
-                           argv[i]);
-        }
-    }
-    if (got < n)
-        return err_set(e, ERR_INVALID, "%s is missing", what[got]);
-    return ERR_OK;
-}
-
 void settings_print_help(FILE *out, const struct setting *table)
 {
     for (const struct setting *s = table; s->name != NULL; s++) {
         char flag[64];
+        if (s->section != NULL)
+            fprintf(out, "%s%s:\n", s == table ? "" : "\n", s->section);
         snprintf(flag, sizeof flag, "--%s%s%s", s->name,
                  s->value != NULL ? " " : "", s->value != NULL ? s->value : "");
         fprintf(out, "  %-28s %s", flag, s->help);

@@ -23,8 +23,9 @@
     X(pending) X(samples_forms) X(labels) X(fine_tunes) X(events) X(versions)  \
     X(learner) X(learner_restart) X(stream) X(samples_label) X(samples_evict)  \
     X(store) X(store_crash) X(store_damage) X(job_rows) X(starts) X(exchange)  \
-    X(samples_json) X(events_live) X(gate) X(gzip)    \
-    X(coding) X(cors) X(frame) X(exchange_coded)
+    X(samples_json) X(events_live) X(gate) X(oip_request) X(oip_infer)         \
+    X(oip_metadata) X(predict_route) X(gzip) X(coding) X(cors) X(frame)        \
+    X(exchange_coded)
 /* clang-format on */
 
 #define X(name) Suite *suite_##name(void);

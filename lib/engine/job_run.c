@@ -222,8 +222,8 @@ static void tidy(struct job_run *r)
         discard(r);
     job_files_remove(l->settings.data_dir, r->job.id);
     if (r->job.state == JOB_SUCCEEDED &&
-        tuned_prune(&l->tuned, r->job.model, l->settings.keep_versions, &e) !=
-            ERR_OK) {
+        tuned_prune(&l->tuned, r->job.model, learner_settings(l).keep_versions,
+                    &e) != ERR_OK) {
         char quoted[2 * sizeof e.msg];
         log_event(LOG_WARN, "learner", "not-pruned", "model=%s why=%s",
                   r->job.model, log_quote(quoted, sizeof quoted, e.msg));

@@ -15,7 +15,7 @@
 #define LEARNER_LOOK_EVERY ((usec)250000)
 
 struct learner {
-    struct learner_settings settings;
+    struct learner_settings settings; /* see learner_settings */
     struct tuned tuned;
     struct named_paths rehearsal, test_data;
     struct file_lock *folder; /* DATA/lock */
@@ -29,6 +29,8 @@ struct learner {
 };
 
 bool learner_stopping(struct learner *l);
+/* As they are now: those of learner_set are guarded by lock. */
+struct learner_settings learner_settings(struct learner *l);
 /* Sleeps so long, or until the process ends: then false. */
 bool learner_pause(struct learner *l, usec duration);
 

@@ -30,6 +30,11 @@ enum err_code store_submit(struct store *s, struct store_work *w, struct err *e)
     return writer_submit(s->writer, w, e);
 }
 
+void store_set_max_waiting_bytes(struct store *s, size_t max_waiting_bytes)
+{
+    writer_set_max_waiting_bytes(s->writer, max_waiting_bytes);
+}
+
 bool store_is_well(struct store *s, char *why, size_t size)
 {
     return writer_is_well(s->writer, why, size);

@@ -29,6 +29,8 @@ struct store_settings {
  * ERR_INVALID (the URL), ERR_CORRUPT (damaged, no store, or of a newer
  * program), ERR_DENIED (read-only), ERR_NO_SPACE, ERR_IO, ERR_NO_MEMORY. */
 struct store *store_open(const struct store_settings *settings, struct err *e);
+/* From any thread: what may wait from now on. */
+void store_set_max_waiting_bytes(struct store *s, size_t max_waiting_bytes);
 /* Runs what waits, then closes. NULL is fine. */
 void store_close(struct store *s);
 

@@ -24,7 +24,7 @@ static struct buf coded;
 
 static void setup(void)
 {
-    log_init(LOG_ERROR, LOG_TEXT);
+    log_set(LOG_ERROR, LOG_TEXT);
     client_open(&c);
     rules = (struct exchange_rules){.api = &c.api,
                                     .max_body = MAX_BODY,
