@@ -8,6 +8,7 @@
 
 #include "api/accept.h"
 #include "api/assets.h"
+#include "api/routes.h"
 #include "lib/data/gzip.h"
 
 #include <stdio.h>
@@ -115,7 +116,7 @@ static bool depends(const struct api_request *request,
     if (response->status != 304 &&
         (response->status != 200 || length_of(response) < MIN_BYTES))
         return false;
-    if (strncmp(target, "/v2", 3) == 0 &&
+    if (route_family_of(target) == FAMILY_OPEN &&
         (length < 6 || strcmp(target + length - 6, "/infer") != 0))
         return false;
     return response->content_type != NULL && is_text(response->content_type);

@@ -132,6 +132,7 @@ const struct route routes[] = {
      OPEN_TELLS(oip_unload, ROUTE_SLOW, SCOPE_ADMIN)},
     {"GET", "/healthz", SHOWS(health_live, 0, ROUTE_QUICK, 0)},
     {"GET", "/readyz", SHOWS(health_ready, 0, ROUTE_QUICK, 0)},
+    {"GET", "/metrics", SHOWS(metrics_show, 0, ROUTE_QUICK, 0)},
     {"GET", "/openapi.yaml", SHOWS(assets_file, 0, ROUTE_QUICK, 0)},
     {"GET", "/", SHOWS(assets_index, 0, ROUTE_QUICK, 0)},
     {NULL, NULL, SHOWS(NULL, 0, ROUTE_QUICK, 0)},
@@ -142,7 +143,7 @@ const struct route routes[] = {
 static const struct route file_route = {"GET", "/{file}",
                                         SHOWS(assets_file, 0, ROUTE_QUICK, 0)};
 
-enum family route_family(const char *target)
+enum route_family route_family_of(const char *target)
 {
     if (target == NULL || target[0] != '/' || target[1] != 'v' ||
         (target[2] != '1' && target[2] != '2') ||
@@ -213,7 +214,7 @@ static bool match_number(struct call *call, size_t i, const char *text)
 
     if (!read_number(text, &value) || value < numbers[i].min) {
         /* The Open Inference Protocol's versions are any text. */
-        if (route_family(call->request->target) != FAMILY_OPEN)
+        if (route_family_of(call->request->target) != FAMILY_OPEN)
             return false;
         value = CALL_NO_VERSION;
     }
@@ -374,12 +375,12 @@ static bool has_twin(const struct route *row)
     return other->method != NULL;
 }
 
-void route_list(struct buf *b, enum family family)
+void route_list(struct buf *b, enum route_family family)
 {
     const char *before = "";
 
     for (const struct route *row = routes; row->method != NULL; row++) {
-        bool open = route_family(row->pattern) == FAMILY_OPEN;
+        bool open = route_family_of(row->pattern) == FAMILY_OPEN;
         if (has_twin(row) || open != (family == FAMILY_OPEN))
             continue;
         buf_printf(b, "%s%s %s", before, row->method, row->pattern);

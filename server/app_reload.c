@@ -70,18 +70,11 @@ static enum err_code reload_lanes(struct app *app, const struct config *c,
     return ERR_OK;
 }
 
-static enum err_code reload_origins(struct app *app, const struct config *c,
-                                    struct err *e)
+static enum err_code reload_api(struct app *app, const struct config *c,
+                                struct err *e)
 {
-    return cors_set(app->api.cors, c->cors_origins, e);
-}
-
-static enum err_code reload_watch(struct app *app, const struct config *c,
-                                  struct err *e)
-{
-    (void)e;
     app->api.watch_every = c->watch_every;
-    return ERR_OK;
+    return cors_set(app->api.cors, c->cors_origins, e);
 }
 
 static enum err_code reload_learning(struct app *app, const struct config *c,
@@ -106,8 +99,7 @@ static const struct {
 } parts[] = {
     {"log", reload_log},
     {"lanes", reload_lanes},
-    {"cors-origins", reload_origins},
-    {"watch", reload_watch},
+    {"api", reload_api},
     {"learning", reload_learning},
 };
 

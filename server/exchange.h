@@ -93,9 +93,9 @@ bool exchange_is_slow(const struct exchange *x);
  * before this returns. */
 bool exchange_run(struct exchange *x);
 
-/* Packs the reply that exchange_run has filled, if it should be. That may take
- * long: so says exchange_is_long, false where there is nothing to do. Nobody
- * but the store's thread brings replies that go as they are. */
+/* After exchange_run has said true: packs the reply, if that is to be done,
+ * and whether that takes long. A reply that waited for the disk goes as it is:
+ * the store's thread has better things to do. */
 bool exchange_is_long(const struct exchange *x);
 void exchange_pack(struct exchange *x);
 
