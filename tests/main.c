@@ -31,6 +31,10 @@
     X(oip_metadata) X(predict_route) X(gzip) X(histogram) X(process) X(usage)  \
     X(account) X(watch) X(meters) X(metrics) X(access) X(setting) X(config)    \
     X(manual) X(completion)
+    X(oip_metadata) X(predict_route) X(gzip) X(coding) X(cors) X(frame)        \
+    X(exchange_coded) X(histogram) X(process) X(usage) X(account) X(watch)     \
+    X(meters) X(metrics) X(access) X(setting) X(config) X(manual)              \
+    X(completion)
 /* clang-format on */
 
 #define X(name) Suite *suite_##name(void);
