@@ -24,7 +24,7 @@ BIN := $(if $(filter release,$(MODE)),build/sparsed,$(O)/sparsed)
 # ---- sources ----
 
 LIB_C := $(filter-out lib/math/blas_%.c,$(wildcard lib/*/*.c lib/*/*/*.c)) \
-         lib/math/blas_$(BLAS).c $(wildcard api/*.c)
+         lib/math/blas_$(BLAS).c $(wildcard api/*.c api/*/*.c)
 SERVER_C := $(wildcard server/*.c)
 TESTS_C := $(filter-out $(addprefix tests/,lint/% http/% interop/%), \
                         $(shell find tests -name '*.c' 2>/dev/null))

@@ -103,7 +103,6 @@ struct lanes *lanes_new(const struct lanes_settings *s, struct err *e)
         return NULL;
     }
     l->rules.exchange.api = s->api;
-    access_init(&l->rules.exchange.access, s->limits.log_requests);
     if (getrandom(&l->rules.exchange.seed, sizeof l->rules.exchange.seed,
                   GRND_NONBLOCK) < 0)
         l->rules.exchange.seed = (uint64_t)clock_wall();
@@ -140,11 +139,6 @@ void lanes_drain(struct lanes *l)
     listener_stop(l->listener);
     for (size_t i = 0; i < l->n; i++)
         lane_drain(&l->lanes[i]);
-}
-
-void lanes_set_log(struct lanes *l, double share)
-{
-    access_set(&l->rules.exchange.access, share);
 }
 
 size_t lanes_connections(struct lanes *l)

@@ -15,13 +15,13 @@ struct lanes;
 
 /* What may change while they run. */
 struct lanes_limits {
-    double log_requests; /* share of good ones that are logged */
     size_t max_connections;
     size_t max_body;
     size_t max_held;
     usec timeout;
     usec request_timeout;
     usec deadline;
+    double log_requests; /* share of good ones that are logged */
 };
 
 struct lanes_settings {
@@ -45,9 +45,6 @@ void lanes_accept(struct lanes *l);
 /* Stops accepting. What is being received or answered goes on; every
  * connection closes after its reply, or when it has been idle a moment. */
 void lanes_drain(struct lanes *l);
-
-/* Another log_requests, at any time. */
-void lanes_set_log(struct lanes *l, double share);
 
 /* Open connections; 0 after lanes_drain: everybody has been answered. */
 size_t lanes_connections(struct lanes *l);

@@ -25,13 +25,15 @@
     X(store) X(store_crash) X(store_damage) X(job_rows) X(starts) X(exchange)  \
     X(samples_json) X(events_live) X(gate) X(gzip)                            \
     X(setting) X(config) X(manual) X(completion)
+    X(samples_json) X(events_live) X(gate) X(oip_request) X(oip_infer)         \
+    X(oip_metadata) X(predict_route) X(gzip)
 /* clang-format on */
 
 #define X(name) Suite *suite_##name(void);
-SUITES(X)
+        SUITES(X)
 #undef X
 
-int main(void)
+            int main(void)
 {
     SRunner *runner = srunner_create(suite_create("sparsed"));
 #define X(name) srunner_add_suite(runner, suite_##name());
