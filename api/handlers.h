@@ -15,6 +15,7 @@ api_handler atoms_show;     /* pictures.c */
 api_handler units_show;     /* units.c */
 api_handler health_live;    /* health.c */
 api_handler health_ready;   /* health.c */
+api_handler metrics_show;   /* metrics/metrics.c */
 api_handler assets_index;   /* assets.c */
 api_handler assets_file;    /* assets.c */
 

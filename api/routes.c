@@ -132,6 +132,7 @@ const struct route routes[] = {
      OPEN_TELLS(oip_unload, ROUTE_SLOW, SCOPE_ADMIN)},
     {"GET", "/healthz", SHOWS(health_live, 0, ROUTE_QUICK, 0)},
     {"GET", "/readyz", SHOWS(health_ready, 0, ROUTE_QUICK, 0)},
+    {"GET", "/metrics", SHOWS(metrics_show, 0, ROUTE_QUICK, 0)},
     {"GET", "/openapi.yaml", SHOWS(assets_file, 0, ROUTE_QUICK, 0)},
     {"GET", "/", SHOWS(assets_index, 0, ROUTE_QUICK, 0)},
     {NULL, NULL, SHOWS(NULL, 0, ROUTE_QUICK, 0)},

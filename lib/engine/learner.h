@@ -105,6 +105,7 @@ struct learner_epoch {
 
 struct learner_progress {
     int64_t job;
+    char model[JOBS_MAX_MODEL + 1];
     size_t epoch, epochs;   /* under way, from 1; at most */
     size_t row, rows;       /* of the epoch */
     double loss;            /* so far in the epoch */
@@ -114,7 +115,11 @@ struct learner_progress {
     size_t n_epochs;        /* whole ones, in this process */
 };
 
-/* False if the job is not under way (any more). While it is, its new version is
+/* How many jobs have come to this end in this process. From any thread. */
+uint64_t learner_ended(const struct learner *l, enum job_state state);
+
+/* Job 0 is whichever is under way.
+ * False if the job is not under way (any more). While it is, its new version is
  * not in service, whatever the store says already: so ask here after reading
  * it. Epochs from..from+max-1 of the n_epochs go to `epochs`, *n gets how many.
  * The job that ended last is told likewise, with false, so that nobody misses
