@@ -1,6 +1,7 @@
 /* What a scrape is written from. */
 #include "api/meters.h"
 #include "api/metrics/scrape.h"
+#include "lib/store/samples.h"
 #include "lib/store/store.h"
 
 #include <inttypes.h>
