@@ -18,6 +18,7 @@ static const struct {
     {MEDIA_NDJSON, "application/x-ndjson"},
     {MEDIA_NPZ, "application/x-npz"},
     {MEDIA_EVENTS, "text/event-stream"},
+    {MEDIA_ANY, "*/*"},
 };
 
 #define N_TYPES (sizeof types / sizeof types[0])

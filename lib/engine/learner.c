@@ -72,6 +72,12 @@ bool learner_look(struct learner *l, int64_t job, struct learner_progress *p,
     return live_look(&l->live, job, p, from, epochs, max, n);
 }
 
+enum err_code learner_load_model(struct learner *l, const char *name,
+                                 struct err *e)
+{
+    return tuned_reload(&l->tuned, name, e);
+}
+
 /* ---- the thread ---- */
 
 static void say(const char *event, const struct err *e)

@@ -57,6 +57,18 @@ void learner_set(struct learner *l, size_t keep_versions, uint64_t after,
  * and ends the thread. NULL is fine. */
 void learner_free(struct learner *l);
 
+/* Loads a model, or what has changed of it, while others use it: its folder's
+ * versions and its tuned ones; in service is what the store says, or the
+ * highest of the folder. Slow; from any thread but the store's. Errors leave
+ * all as it is, with a text that begins "failed to load 'NAME'" (tuned_reload).
+ *
+ * What is unloaded (registry_unload) is gone for clients only: the store keeps
+ * samples, versions and which serves. A job under way goes on, and its version
+ * serves after the next load; one that is claimed while its model is not loaded
+ * fails. */
+enum err_code learner_load_model(struct learner *l, const char *name,
+                                 struct err *e) ERR_CHECKED;
+
 /* ---- jobs ---- */
 
 /* What a job is asked to do. */
