@@ -17,6 +17,7 @@ header stdio.h | libc6-dev | the C library's headers
 command make | make | GNU make
 command pkg-config | pkg-config | pkg-config
 library libmicrohttpd | libmicrohttpd-dev | GNU libmicrohttpd 0.9.75 or later
+library gnutls | libgnutls28-dev | GnuTLS 3.7 or later
 library libcjson | libcjson-dev | cJSON
 library openblas | libopenblas-dev | OpenBLAS, built with threads
 library libpng | libpng-dev | libpng

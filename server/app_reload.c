@@ -96,10 +96,9 @@ static const struct {
     enum err_code (*reload)(struct app *app, const struct config *c,
                             struct err *e);
 } parts[] = {
-    {"log", reload_log},
-    {"lanes", reload_lanes},
-    {"watch", reload_watch},
-    {"learning", reload_learning},
+    {"log", reload_log},         {"lanes", reload_lanes},
+    {"watch", reload_watch},     {"learning", reload_learning},
+    {"guard", app_reload_guard}, {"tls", app_reload_tls},
 };
 
 /* ---- all of them ---- */

@@ -40,5 +40,6 @@ extern const struct command command_remember;
 extern const struct command command_render;
 extern const struct command command_samples;
 extern const struct command command_health;
+extern const struct command command_token;
 
 #endif

@@ -33,6 +33,8 @@ static const char *const log_formats[] = {"text", "json", NULL};
 #define SECONDS(m, from, to)                                                   \
     .type = SETTING_SECONDS, MEMBER(m), .min = from, .max = to,                \
     .value = "SECONDS"
+#define NUMBER(m, from, to)                                                    \
+    .type = SETTING_NUMBER, MEMBER(m), .min = from, .max = to, .value = "N"
 #define CHOICE(m, names, what)                                                 \
     .type = SETTING_CHOICE, MEMBER(m), .choices = names, .value = what
 
@@ -61,6 +63,43 @@ const struct setting config_settings[] = {
      .standard = "60",
      .live = true,
      .help = "a request must be received within"},
+
+    {.section = "Security",
+     .name = "tokens",
+     TEXT(tokens, "FILE"),
+     .live = true,
+     .help = "who may do what: a line `NAME SCOPES SHA256HEX` each, which "
+             "`sparsed token` adds"},
+    {.name = "first-token",
+     TEXT(first_token, "FILE"),
+     .live = true,
+     .help = "a token of all scopes in plain text; made if missing"},
+    {.name = "anonymous",
+     TEXT(anonymous, "SCOPES"),
+     .live = true,
+     .help = "scopes that need no token: none, or some of infer,learn,admin "
+             "(with tokens none, else all on a loopback address and infer on "
+             "others)"},
+    {.name = "tls-cert",
+     TEXT(tls_cert, "FILE"),
+     .help = "certificate and those that signed it, PEM: the daemon speaks "
+             "HTTPS; SIGHUP reads it again"},
+    {.name = "tls-key",
+     TEXT(tls_key, "FILE"),
+     .help = "the certificate's key, PEM"},
+    {.name = "tls-client-ca",
+     TEXT(tls_client_ca, "FILE"),
+     .help = "clients must show a certificate that one of these signed"},
+    {.name = "rate",
+     NUMBER(rate, 0, 1e6),
+     .standard = "0",
+     .live = true,
+     .help = "requests a second of one address; more get 429; 0: no limit"},
+    {.name = "rate-burst",
+     COUNT(rate_burst, 0, 1e6),
+     .standard = "0",
+     .live = true,
+     .help = "so many of them may come at once; 0: those of a second"},
 
     {.section = "Models",
      .name = "models",

@@ -11,9 +11,9 @@
 #include <string.h>
 
 static const struct command *const commands[] = {
-    &command_serve,    &command_train,   &command_eval,
-    &command_encode,   &command_inspect, &command_render,
-    &command_remember, &command_samples, &command_health,
+    &command_serve,   &command_train,  &command_eval,     &command_encode,
+    &command_inspect, &command_render, &command_remember, &command_samples,
+    &command_health,  &command_token,
 };
 
 #define N_COMMANDS (sizeof commands / sizeof *commands)

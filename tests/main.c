@@ -23,7 +23,7 @@
     X(pending) X(samples_forms) X(labels) X(fine_tunes) X(events) X(versions)  \
     X(learner) X(learner_restart) X(stream) X(samples_label) X(samples_evict)  \
     X(store) X(store_crash) X(store_damage) X(job_rows) X(starts) X(exchange)  \
-    X(samples_json) X(events_live) X(gate) X(gzip)
+    X(samples_json) X(events_live) X(gate) X(gzip) X(pace) X(tokens) X(guard)
 /* clang-format on */
 
 #define X(name) Suite *suite_##name(void);
