@@ -30,6 +30,7 @@ END
     test) needs build && cat <<'END'
 library check | check | Check, the unit test framework
 command curl | curl | curl, which runs the README's examples
+command openssl | openssl | OpenSSL, which makes certificates
 command python3 | python3 | Python 3.10 or later
 module venv | python3-venv | Python's venv module
 module ensurepip | python3-venv | Python's ensurepip module
