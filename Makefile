@@ -24,7 +24,7 @@ BIN := $(if $(filter release,$(MODE)),build/sparsed,$(O)/sparsed)
 # ---- sources ----
 
 LIB_C := $(filter-out lib/math/blas_%.c,$(wildcard lib/*/*.c lib/*/*/*.c)) \
-         lib/math/blas_$(BLAS).c $(wildcard api/*.c)
+         lib/math/blas_$(BLAS).c $(wildcard api/*.c api/*/*.c)
 SERVER_C := $(wildcard server/*.c)
 TESTS_C := $(filter-out $(addprefix tests/,lint/% http/% interop/%), \
                         $(shell find tests -name '*.c' 2>/dev/null))
@@ -81,7 +81,7 @@ endif
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.PHONY: all run test unit test-cli test-http test-crash test-image asan tsan \
+.PHONY: all run test unit test-cli test-http test-crash test-image conformance asan tsan \
         ubsan data train lint format bench bench-stacks bench-learning learns \
         figures figures-compare install image clean help deps deps-test FORCE
 
@@ -159,11 +159,17 @@ data: ## fetch MNIST, Fashion-MNIST and photographs into data/
 train: $(BIN) ## MODEL=name: train its recipe again; ARGS go to sparsed train
 	@sh scripts/train.sh $(BIN) '$(MODEL)' $(ARGS)
 
-install: $(BIN) ## binary and models below $(DESTDIR)$(PREFIX)
-	install -d '$(DESTDIR)$(PREFIX)/bin' \
-	    '$(DESTDIR)$(PREFIX)/share/sparsed/models'
+SHARE = $(DESTDIR)$(PREFIX)/share
+install: $(BIN) ## binary, models, manual, completions below $(DESTDIR)$(PREFIX)
+	install -d '$(DESTDIR)$(PREFIX)/bin' '$(SHARE)/sparsed/models' \
+	    '$(SHARE)/man/man1' '$(SHARE)/bash-completion/completions' \
+	    '$(SHARE)/zsh/site-functions' '$(SHARE)/fish/vendor_completions.d'
 	install -s -m 755 $(BIN) '$(DESTDIR)$(PREFIX)/bin/sparsed'
-	cp -R models/. '$(DESTDIR)$(PREFIX)/share/sparsed/models'
+	cp -R models/. '$(SHARE)/sparsed/models'
+	$(BIN) manual > '$(SHARE)/man/man1/sparsed.1'
+	$(BIN) completion bash > '$(SHARE)/bash-completion/completions/sparsed'
+	$(BIN) completion zsh > '$(SHARE)/zsh/site-functions/_sparsed'
+	$(BIN) completion fish > '$(SHARE)/fish/vendor_completions.d/sparsed.fish'
 
 image: ## container image, with docker, podman or buildah
 	@VERSION=$(VERSION) sh scripts/image.sh
@@ -196,6 +202,7 @@ unit: $(O)/tests
 
 test-cli: $(BIN) build/venv/ready ## every command, killed runs, formats, codes and figures
 	SPARSED=$(BIN) build/venv/bin/python tests/cli/test_commands.py
+	SPARSED=$(BIN) build/venv/bin/python tests/cli/test_settings.py
 	SPARSED=$(BIN) build/venv/bin/python tests/cli/test_samples.py
 	SPARSED=$(BIN) build/venv/bin/python tests/cli/test_train.py
 	SPARSED=$(BIN) build/venv/bin/python tests/cli/test_stack.py
@@ -223,6 +230,19 @@ test-crash: $(BIN) build/venv/ready ## kill -9 at 100 random moments; ARGS: --ki
 build/venv/ready: tests/requirements.txt | deps-test
 	python3 -m venv --clear build/venv
 	build/venv/bin/python -m pip install --quiet -r $<
+	@touch $@
+
+# As others publish them: clients, a fuzzer, a linter, Prometheus.
+conformance: $(BIN) build/conformance/ready ## others' clients, a fuzzer, a linter against the daemon, in minutes; ARGS: lint triton ...
+	SPARSED=$(BIN) build/conformance/bin/python tests/conformance/run.py $(ARGS)
+
+build/conformance/ready: $(addprefix tests/conformance/,requirements.txt \
+                           package.json package-lock.json) | deps
+	@sh scripts/deps.sh conformance
+	python3 -m venv --clear build/conformance
+	build/conformance/bin/python -m pip install --quiet -r $<
+	cp $(filter %.json,$^) build/conformance
+	npm ci --prefix build/conformance --ignore-scripts --silent
 	@touch $@
 
 test-image: ## build the image, run it read-only, stop it

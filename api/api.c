@@ -7,14 +7,17 @@
 #include "api/api.h"
 
 #include "api/accept.h"
+#include "api/coding.h"
+#include "api/cors.h"
+#include "api/oip/request.h"
 #include "api/print.h"
 #include "api/problem.h"
 #include "api/routes.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 /* Bodies over these take many times longer to read and compute than a
  * hand-over to another thread costs; one input of a thousand numbers is below.
@@ -29,7 +32,7 @@
 
 void api_response_init(struct api_response *r)
 {
-    memset(r, 0, sizeof *r);
+    memset(r, 0, offsetof(struct api_response, headers));
     buf_init(&r->body, API_MAX_REPLY_BYTES);
 }
 
@@ -53,7 +56,7 @@ void api_refuse(const struct api_request *request, int status,
     problem_write(request, status, detail, response);
 }
 
-/* ---- checks on the headers; each is true if it refused ---- */
+/* ---- checks on the headers; each is true if it answered ---- */
 
 /* Tells what may be sent: RFC 9110, section 12.5.1; for POST the Linked Data
  * Platform's header is the older one. */
@@ -64,6 +67,19 @@ static void add_taken(struct call *call, const char *list)
     api_response_header(call->response, post ? "Accept-Post" : "Accept", list);
 }
 
+/* OPTIONS needs no row and no token: it only tells what there is. */
+static bool answer_options(struct call *call, const char *allow)
+{
+    struct api_response *response = call->response;
+
+    if (allow[0] == 0 || strcmp(call->request->method, "OPTIONS") != 0)
+        return false;
+    response->status = 204;
+    api_response_header(response, "Allow", allow);
+    cors_preflight(call->api->cors, call->request, allow, response);
+    return true;
+}
+
 static bool refuse_route(struct call *call)
 {
     const struct api_request *request = call->request;
@@ -72,7 +88,17 @@ static bool refuse_route(struct call *call)
 
     if (route_find(call, allow, sizeof allow)) {
         call->response->account.route = call->route;
-        return false;
+        if (call->version != CALL_NO_VERSION)
+            return false;
+        problem_write(request, 404, "no such version: they are numbers from 1",
+                      call->response);
+        return true;
+    }
+    if (answer_options(call, allow))
+        return true;
+    if (strcmp(request->method, "CONNECT") == 0) {
+        problem_write(request, 501, "CONNECT is for proxies", call->response);
+        return true;
     }
     buf_init(&detail, DETAIL_BYTES);
     if (allow[0] != 0) {
@@ -83,7 +109,7 @@ static bool refuse_route(struct call *call)
     } else {
         buf_printf(&detail, "there is no such path (names are letters, digits, "
                             ".-_, versions numbers from 1); there are: ");
-        route_list(&detail);
+        route_list(&detail, route_family_of(request->target));
     }
     problem_write(request, allow[0] != 0 ? 405 : 404,
                   buf_failed(&detail) ? "no such route" : detail.data,
@@ -116,7 +142,7 @@ static bool refuse_type(struct call *call, size_t length)
     const char *type = call->request->content_type;
     char list[API_ID_BYTES], detail[256];
 
-    if (call->route->takes == 0 ||
+    if (call->route->takes == 0 || (call->route->takes & MEDIA_ANY) != 0 ||
         ((call->route->takes & MEDIA_NOTHING) != 0 && length == 0))
         return false;
     unsigned media = type != NULL ? media_parse(type) : 0;
@@ -144,16 +170,16 @@ static bool refuse_encoding(struct call *call)
     const char *encoding = call->request->content_encoding;
     char list[API_ID_BYTES], detail[160];
 
-    if (call->route->takes == 0 || encoding == NULL || encoding[0] == 0 ||
-        strcasecmp(encoding, "identity") == 0)
+    if (call->route->takes == 0 || coding_parse(encoding) != CODING_UNKNOWN)
         return false;
     snprintf(detail, sizeof detail,
-             "Content-Encoding %.60s is not taken: send the body as it is, "
-             "without Content-Encoding",
+             "Content-Encoding %.60s is not taken: send one of " CODING_TAKEN
+             ", or the body as it is",
              encoding);
     call->response->status = 415;
-    api_response_header(call->response, "Accept-Encoding", "identity");
-    add_taken(call, media_list(list, sizeof list, call->route->takes));
+    api_response_header(call->response, "Accept-Encoding", CODING_TAKEN);
+    if ((call->route->takes & MEDIA_ANY) == 0)
+        add_taken(call, media_list(list, sizeof list, call->route->takes));
     problem_write(call->request, 415, detail, call->response);
     return true;
 }
@@ -234,6 +260,7 @@ static struct call call_make(struct api *api, const struct api_request *request,
         .api = api,
         .request = request,
         .response = response,
+        .deadline = request->deadline,
     };
     options_init(&call.options);
     return call;
@@ -251,14 +278,14 @@ static enum err_code run(struct call *call, struct err *e)
 {
     const char *query = call->request->query;
 
-    /* Probes and files take no options and ignore what stands there. */
-    if (strncmp(call->request->target, "/v1/", 4) != 0)
-        return call->route->handle(call, e);
-    if (query != NULL &&
+    /* The others take no options and ignore what stands there. */
+    if (route_family_of(call->request->target) == FAMILY_NATIVE &&
+        query != NULL &&
         options_read_query(&call->options, call->route->options, query, e) !=
             ERR_OK)
         return e->code;
-    if (call->api->registry == NULL) {
+    /* What anybody may ask does without models, or says that there are none. */
+    if (call->route->scope != 0 && call->api->registry == NULL) {
         call->response->account.refusal = METERS_LOADING;
         return err_set(e, ERR_BUSY, "the models are being loaded");
     }
@@ -313,8 +340,25 @@ static bool json_is_slow(const char *text, size_t length)
     return lists > QUICK_LISTS;
 }
 
-static bool body_is_slow(const struct api_request *request)
+/* JSON, and maybe bytes behind it. */
+static bool open_body_is_slow(const struct api_request *request)
 {
+    size_t json_length;
+    struct err e;
+
+    if (oip_header_length(request, &json_length, &e) != ERR_OK)
+        return false; /* refused at once */
+    return json_is_slow(request->body, json_length) ||
+           request->body_length - json_length > QUICK_NPY_BYTES;
+}
+
+static bool body_is_slow(const struct route *route,
+                         const struct api_request *request)
+{
+    if ((route->takes & MEDIA_ANY) != 0)
+        return open_body_is_slow(request);
+    if (request->content_type == NULL)
+        return false;
     switch (media_parse(request->content_type)) {
     case MEDIA_JSON:
     case MEDIA_NDJSON:
@@ -348,10 +392,12 @@ bool api_is_slow(struct api *api, const struct api_request *request)
         return false;
     if (call.route->speed == ROUTE_SLOW)
         return true;
-    if (call.route->takes == 0 || request->content_type == NULL)
+    if (call.route->takes == 0)
         return false;
+    if (coding_parse(request->content_encoding) != CODING_NONE)
+        return true;
     if (call.route->speed == ROUTE_BODY)
-        return body_is_slow(request);
-    return may_set_steps(request->query) || body_is_slow(request) ||
+        return body_is_slow(call.route, request);
+    return may_set_steps(request->query) || body_is_slow(call.route, request) ||
            model_is_slow(&call);
 }

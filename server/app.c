@@ -7,6 +7,7 @@
  */
 #include "server/app.h"
 
+#include "api/cors.h"
 #include "lib/base/file.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
@@ -74,8 +75,14 @@ static enum err_code start_lanes(struct app *app, struct err *e)
     app->executor = executor_new(c->workers, c->queue);
     if (app->executor == NULL)
         return err_set(e, ERR_NO_MEMORY, "no memory for the executor");
+    app->meters.started_wall = clock_wall();
     app->api.meters = &app->meters;
     app->api.watch_every = c->watch_every;
+    app->api.cors = cors_new(e);
+    if (app->api.cors == NULL)
+        return e->code;
+    if (cors_set(app->api.cors, c->cors_origins, e) != ERR_OK)
+        return err_wrap(e, "--cors-origins");
     app->api.draining = is_draining;
     app->api.draining_arg = app;
     app->api.allow_missing_models = c->allow_missing_models;
@@ -265,5 +272,6 @@ void app_free(struct app *app)
     guard_close(app->guard);
     tls_free(app->tls);
     reload_free(app->reloaded);
+    cors_free(app->api.cors);
     mem_free(app);
 }

@@ -134,6 +134,7 @@ static bool refuse_page(struct guard *g, const struct guard_sender *sender,
         .host = sender->host,
         .fetch_site = sender->fetch_site,
         .loopback = g->loopback,
+        .cors = g->api->cors,
     };
     const char *why = origin_refuse(&o);
 

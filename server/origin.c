@@ -1,7 +1,10 @@
 /* Origin: the rules. What cannot be understood is another site. */
 #include "server/origin.h"
 
+#include "api/cors.h"
+
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -47,6 +50,19 @@ static bool is_loopback(const char *host)
            ends_with(name, ".localhost") || strcmp(name, "::1") == 0;
 }
 
+/* Whether pages of this host are listed: a proxy's, that hands its own Host
+ * on. */
+static bool is_listed_host(struct cors *cors, const char *host)
+{
+    char origin[AUTHORITY_BYTES];
+
+    snprintf(origin, sizeof origin, "https://%s", host);
+    if (cors_allows(cors, origin))
+        return true;
+    snprintf(origin, sizeof origin, "http://%s", host);
+    return cors_allows(cors, origin);
+}
+
 /* The scheme is left out: a proxy may take TLS off. */
 static bool is_same(const char *origin, const char *host)
 {
@@ -68,9 +84,14 @@ const char *origin_refuse(const struct origin *o)
 {
     if (o->origin == NULL && o->fetch_site == NULL)
         return NULL;
-    if (o->loopback && (o->host == NULL || !is_loopback(o->host)))
-        return "the name in Host is not this machine's own: ask localhost";
+    if (o->origin != NULL && cors_allows(o->cors, o->origin))
+        return NULL;
+    if (o->loopback && (o->host == NULL || (!is_loopback(o->host) &&
+                                            !is_listed_host(o->cors, o->host))))
+        return "the name in Host is not this machine's own: ask localhost, or "
+               "list the site in --cors-origins";
     if (is_write(o->method) && is_other_site(o))
-        return "pages of other sites may not do this";
+        return "pages of other sites may not do this: list the site in "
+               "--cors-origins if they may";
     return NULL;
 }

@@ -11,12 +11,15 @@
 
 #include <stdbool.h>
 
+struct cors;
+
 struct origin {
     const char *method; /* never NULL */
     const char *origin; /* headers, or NULL */
     const char *host;
     const char *fetch_site;
-    bool loopback; /* what we listen on */
+    bool loopback;     /* what we listen on */
+    struct cors *cors; /* whose pages may ask all the same, or NULL */
 };
 
 /* Why the request is refused, with the remedy; NULL: it is not. */

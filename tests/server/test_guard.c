@@ -1,6 +1,7 @@
 /* Who may ask, from settings and headers to a refusal. */
 #include "server/guard.h"
 
+#include "api/cors.h"
 #include "lib/base/lock.h"
 #include "lib/base/log.h"
 #include "server/origin.h"
@@ -322,6 +323,33 @@ START_TEST(pages_of_others_are_refused)
 }
 END_TEST
 
+/* Also a proxy's, that hands its own Host on. */
+START_TEST(pages_of_listed_sites_may)
+{
+    struct origin o = {.method = "POST", .loopback = true};
+    struct err e;
+
+    o.cors = cors_new(&e);
+    ck_assert_int_eq(cors_set(o.cors, "https://a.example", &e), ERR_OK);
+    o.host = "localhost";
+    o.origin = "https://a.example";
+    o.fetch_site = "cross-site";
+    ck_assert_ptr_null(origin_refuse(&o));
+    o.origin = "http://a.example";
+    ck_assert_ptr_nonnull(origin_refuse(&o));
+    o.method = "GET";
+    o.host = "a.example";
+    o.origin = NULL;
+    o.fetch_site = "same-origin";
+    ck_assert_ptr_null(origin_refuse(&o));
+    o.host = "b.example";
+    ck_assert_ptr_nonnull(origin_refuse(&o));
+    ck_assert_int_eq(cors_set(o.cors, "*", &e), ERR_OK);
+    ck_assert_ptr_null(origin_refuse(&o));
+    cors_free(o.cors);
+}
+END_TEST
+
 START_TEST(a_refused_page_is_told)
 {
     settings.loopback = true;
@@ -404,6 +432,7 @@ Suite *suite_guard(void)
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_loop_test(t, pages_of_others_are_refused, 0,
                         sizeof pages / sizeof *pages);
+    tcase_add_test(t, pages_of_listed_sites_may);
     tcase_add_test(t, a_refused_page_is_told);
     suite_add_tcase(s, t);
     t = tcase_create("threads");
