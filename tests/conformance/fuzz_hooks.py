@@ -209,6 +209,7 @@ REFUSALS = (
     ("422", "goes with a picture or npy",
      "a parameter that goes with one type of body"),
     ("412", "If-Match", "what there is that may match"),
+    ("422", "has no samples to learn from", "what was posted before"),
     ("422", "was used with another body", "what came before with that key"),
     ("422", "want 1 to 200 bytes", "characters are counted, not bytes"),
 )
