@@ -1,7 +1,10 @@
 /* Laps of a request, on one thread at a time. */
 #include "api/account.h"
 
+#include "api/routes.h"
+
 #include <stdio.h>
+#include <string.h>
 
 static const char *const names[STAGES] = {"queue", "parse", "compute", "print"};
 
@@ -11,12 +14,33 @@ void account_begin(struct account *a)
     a->lap = a->begun;
 }
 
+void account_skip(struct account *a)
+{
+    a->lap = clock_now_ns();
+}
+
 void account_lap(struct account *a, enum stage stage)
 {
     nsec now = clock_now_ns();
 
     a->stages[stage] += now - a->lap;
     a->lap = now;
+}
+
+void account_settle(struct account *a, const struct served *s, bool ok)
+{
+    if (ok)
+        account_lap(a, STAGE_PRINT);
+    snprintf(a->model, sizeof a->model, "%s", s->name);
+    a->version = s->version;
+    struct usage_request r = {
+        .route = a->route != NULL ? a->route->pattern : NULL,
+        .ok = ok,
+        .rows = a->rows,
+        .whole = (ok ? a->lap : clock_now_ns()) - a->begun,
+    };
+    memcpy(r.stages, a->stages, sizeof r.stages);
+    usage_add(s->usage, &r);
 }
 
 size_t account_print(const struct account *a, char *out, size_t size)

@@ -70,8 +70,10 @@ static bool refuse_route(struct call *call)
     char allow[API_ID_BYTES];
     struct buf detail;
 
-    if (route_find(call, allow, sizeof allow))
+    if (route_find(call, allow, sizeof allow)) {
+        call->response->account.route = call->route;
         return false;
+    }
     buf_init(&detail, DETAIL_BYTES);
     if (allow[0] != 0) {
         call->response->status = 405;
@@ -239,8 +241,10 @@ static enum err_code run(struct call *call, struct err *e)
         options_read_query(&call->options, call->route->options, query, e) !=
             ERR_OK)
         return e->code;
-    if (call->api->registry == NULL)
+    if (call->api->registry == NULL) {
+        call->response->account.refusal = METERS_LOADING;
         return err_set(e, ERR_BUSY, "the models are being loaded");
+    }
     return call->route->handle(call, e);
 }
 

@@ -13,6 +13,7 @@
 #include "lib/engine/registry.h"
 #include "lib/store/samples.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -62,6 +63,9 @@ struct api {
     const struct learning *learning;
     const char *no_learning;
     struct meters *meters; /* what /metrics shows, or NULL */
+    /* One of so many requests of a version is watched (watch.h); 0: none.
+     * May change at any time. */
+    atomic_size_t watch_every;
 };
 
 struct api_request {

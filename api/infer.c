@@ -76,21 +76,23 @@ static void print_kept(const struct keep *k)
     buf_text(&k->pending.call.response->body, "}\n");
 }
 
-/* The inputs as they were read, before preprocessing, become samples. */
-static enum err_code infer_and_keep(struct run *r, struct err *e)
+static enum err_code check_keep(const struct run *r, struct err *e)
 {
-    struct call *call = r->call;
-
-    if (learning_need(call, e) == NULL)
+    if (learning_need(r->call, e) == NULL)
         return err_wrap(e, "keep");
     if (r->known != NULL)
         return err_set(e, ERR_SHAPE,
                        "keep: inputs with missing numbers are no samples: "
                        "leave out keep or mask");
-    if (reply_write(r, e) != ERR_OK)
-        return e->code;
-    struct keep *k = keep_new(call, &r->rows, NULL, print_kept, e);
-    return k == NULL ? e->code : keep_send(k, call, e);
+    return ERR_OK;
+}
+
+/* The inputs as they were read, before preprocessing, become samples. */
+static enum err_code keep(struct run *r, struct err *e)
+{
+    struct keep *k = keep_new(r->call, &r->rows, NULL, print_kept, e);
+
+    return k == NULL ? e->code : keep_send(k, r->call, e);
 }
 
 static enum err_code infer(struct run *r, struct err *e)
@@ -108,7 +110,10 @@ static enum err_code infer(struct run *r, struct err *e)
         return e->code;
     if (r->known != NULL && model_check_restores(r->model, e) != ERR_OK)
         return err_wrap(e, "mask: model %s cannot take one", r->served->name);
-    return call->options.keep ? infer_and_keep(r, e) : reply_write(r, e);
+    if (call->options.keep && check_keep(r, e) != ERR_OK)
+        return e->code;
+    account_lap(&call->response->account, STAGE_PARSE);
+    return reply_write(r, e);
 }
 
 static enum err_code decode(struct run *r, struct err *e)
@@ -122,6 +127,7 @@ static enum err_code decode(struct run *r, struct err *e)
         return e->code;
     r->decode = true;
     r->outputs = OUTPUT_RECONSTRUCTION;
+    account_lap(&r->call->response->account, STAGE_PARSE);
     return reply_write(r, e);
 }
 
@@ -138,6 +144,10 @@ with_model(struct call *call,
         return e->code;
     r.model = r.served->model;
     enum err_code code = work(&r, e);
+    account_settle(&call->response->account, r.served,
+                   code == ERR_OK && !buf_failed(&call->response->body));
+    if (code == ERR_OK && call->options.keep)
+        code = keep(&r, e);
     registry_release(call->api->registry, r.served);
     return code;
 }

@@ -8,9 +8,11 @@
 #include "lib/base/histogram.h"
 
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdint.h>
 
-#define METERS_ROUTES 96 /* rows of the route table, and one for no row */
+#define METERS_ROUTES 96   /* route_index: rows of the table, and two more */
+#define METERS_STATUSES 32 /* different statuses, the last is any other */
 
 /* Why the server said no by itself: `reason` of sparsed_refused_total. */
 #define METERS_REASONS(X)                                                      \
@@ -29,6 +31,7 @@
     X(LOADING, "loading")
 
 enum meters_reason {
+    METERS_NONE, /* it did not */
 #define X(name, word) METERS_##name,
     METERS_REASONS(X)
 #undef X
@@ -38,8 +41,7 @@ enum meters_reason {
 /* Zeroed: nothing has happened. */
 struct meters {
     struct meters_route {
-        /* By status: 200, 201, ... in the order of a table in meters.c. */
-        atomic_uint_fast64_t statuses[32];
+        atomic_uint_fast64_t statuses[METERS_STATUSES]; /* meters_status */
         struct histogram seconds;
     } routes[METERS_ROUTES];
     atomic_uint_fast64_t refused[METERS_N_REASONS];
@@ -49,5 +51,18 @@ struct meters {
     atomic_size_t waiting;                    /* slow requests in the queue */
     atomic_uint_fast64_t waiting_cost_ns; /* what they will take, estimated */
 };
+
+struct account;
+
+/* A request has ended: its route, refusal and time, until now, are in the
+ * account. */
+void meters_add(struct meters *m, const struct account *a, int status,
+                size_t bytes_in, size_t bytes_out);
+
+/* The status at a place of meters_route.statuses; 0: any other, or none. */
+int meters_status(size_t place);
+
+/* "queue_full" */
+const char *meters_reason_word(enum meters_reason reason);
 
 #endif

@@ -108,7 +108,7 @@ const struct route routes[] = {
 /* clang-format on */
 
 /* The demo's files: in the embedded table, and no operations. */
-static const struct route file_route = {"GET", NULL,
+static const struct route file_route = {"GET", "/{file}",
                                         SHOWS(assets_file, 0, ROUTE_QUICK, 0)};
 
 /* ---- matching ---- */
@@ -252,6 +252,32 @@ bool route_find(struct call *call, char *allow, size_t size)
     if (allow[0] == 0 && assets_find(target) != NULL)
         return take(call, &file_route, allow, size);
     return false;
+}
+
+static size_t count_rows(void)
+{
+    size_t n = 0;
+
+    while (routes[n].method != NULL)
+        n++;
+    return n;
+}
+
+size_t route_index(const struct route *route)
+{
+    if (route == NULL)
+        return 0;
+    return route == &file_route ? count_rows() + 1
+                                : (size_t)(route - routes) + 1;
+}
+
+const struct route *route_at(size_t index)
+{
+    size_t n = count_rows();
+
+    if (index == 0 || index > n + 1)
+        return NULL;
+    return index == n + 1 ? &file_route : &routes[index - 1];
 }
 
 /* Whether the row only lets a client name the version for another one. */

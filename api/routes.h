@@ -36,6 +36,11 @@ extern const struct route routes[];
  * the path does have, as in "GET, HEAD", or "" if there is no such path. */
 bool route_find(struct call *call, char *allow, size_t size);
 
+/* 0 for NULL, the row's place from 1, and after all rows that of the demo's
+ * files, which are no operations; and back. NULL behind the last. */
+size_t route_index(const struct route *route);
+const struct route *route_at(size_t index);
+
 /* Appends what there is, for the detail of a 404. */
 void route_list(struct buf *b);
 

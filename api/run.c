@@ -1,6 +1,7 @@
 /* Blocks of rows through the model. */
 #include "api/run.h"
 
+#include "api/watch.h"
 #include "lib/math/kernels.h"
 
 #define SLACK_BYTES ((size_t)4096) /* alignment of a handful of blocks */
@@ -73,6 +74,7 @@ enum err_code run_plan(struct run *r, size_t *block_rows, struct err *e)
                        "ask for fewer steps or leave out the trace",
                        block_bytes(r, B), room);
     *block_rows = B;
+    r->call->response->account.rows = r->rows.B;
     return ERR_OK;
 }
 
@@ -108,7 +110,7 @@ static enum err_code take_reconstruction(struct run *r, struct err *e)
 static enum err_code decode(struct run *r, struct err *e)
 {
     const struct model *m = r->model;
-    const float *z = r->rows.data + r->first * r->rows.size;
+    const float *z = run_inputs(r);
     const float *scales = r->scales != NULL ? r->scales + r->first : NULL;
 
     if (take_reconstruction(r, e) != ERR_OK ||
@@ -166,18 +168,28 @@ static enum err_code after_encode(struct run *r, struct err *e)
     return ERR_OK;
 }
 
-enum err_code run_block(struct run *r, size_t first, size_t B, struct err *e)
+static enum err_code encode(struct run *r, struct err *e)
 {
-    r->first = first;
-    r->B = B;
-    if (r->decode)
-        return decode(r, e);
     struct model_options options = model_options(r);
-    enum err_code code =
-        model_encode(r->model, &r->pass, r->rows.data + first * r->rows.size, B,
-                     &options, r->call->request->memory, e);
+    enum err_code code = model_encode(r->model, &r->pass, run_inputs(r), r->B,
+                                      &options, r->call->request->memory, e);
     /* The model's own numbers are finite, so the request's are to blame. */
     if (code == ERR_INTERNAL)
         e->code = ERR_SHAPE;
-    return code != ERR_OK ? e->code : after_encode(r, e);
+    if (code != ERR_OK || after_encode(r, e) != ERR_OK)
+        return e->code;
+    watch_block(r);
+    return ERR_OK;
+}
+
+enum err_code run_block(struct run *r, size_t first, size_t B, struct err *e)
+{
+    struct account *account = &r->call->response->account;
+
+    account_lap(account, STAGE_PRINT); /* of what came before the block */
+    r->first = first;
+    r->B = B;
+    enum err_code code = r->decode ? decode(r, e) : encode(r, e);
+    account_lap(account, STAGE_COMPUTE);
+    return code;
 }

@@ -29,6 +29,12 @@ struct run {
     float *relative_error; /* (B) */
 };
 
+/* The rows of the block. */
+static inline const float *run_inputs(const struct run *r)
+{
+    return r->rows.data + r->first * r->rows.size;
+}
+
 /* What the model can do, as output bits, with this layer as the one asked. */
 unsigned run_able(const struct model *m, size_t layer);
 

@@ -8,6 +8,7 @@
 #include "server/app.h"
 
 #include "api/api.h"
+#include "api/meters.h"
 #include "lib/base/file.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
@@ -45,6 +46,7 @@ struct app {
     struct learner *learner;
     struct learner_settings tuning;
     struct learning learning;
+    struct meters meters;
     struct api api;
     struct err missing; /* why there is no models folder */
     struct err idle;    /* why nothing is learned */
@@ -124,6 +126,8 @@ static enum err_code start_lanes(struct app *app, struct err *e)
     app->executor = executor_new(c->workers, c->queue);
     if (app->executor == NULL)
         return err_set(e, ERR_NO_MEMORY, "no memory for the executor");
+    app->api.meters = &app->meters;
+    app->api.watch_every = c->watch_every;
     app->api.draining = is_draining;
     app->api.draining_arg = app;
     app->api.allow_missing_models = c->allow_missing_models;
@@ -132,6 +136,7 @@ static enum err_code start_lanes(struct app *app, struct err *e)
         .executor = app->executor,
         .listener = app->listener,
         .threads = c->threads,
+        .log_requests = c->log_requests,
         .max_connections = limit_connections(c->max_connections),
         .max_body = c->max_body,
         .max_held = c->max_held,

@@ -54,7 +54,10 @@ static const struct setting table[] = {
      .offset = offsetof(struct arguments, config.models),
      .value = "DIR",
      .help = "folder of models, as for serve"},
-    CONFIG_STORE_SETTINGS,
+    {CONFIG_DATA_DIR_SETTING},
+    {CONFIG_STORE_SETTING},
+    {CONFIG_MAX_SAMPLES_SETTING},
+    {CONFIG_MAX_LABELS_SETTING},
     {0},
 };
 

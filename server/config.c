@@ -23,76 +23,149 @@ static const char *const log_levels[] = {"error", "warn", "info", "debug",
                                          NULL};
 static const char *const log_formats[] = {"text", "json", NULL};
 
-#define MEMBER(m) offsetof(struct config, m)
+/* A row's type, member, range, and what help calls its value. */
+#define MEMBER(m) .offset = offsetof(struct config, m)
+#define TEXT(m, what) .type = SETTING_TEXT, MEMBER(m), .value = what
+#define FLAG(m) .type = SETTING_FLAG, MEMBER(m), .standard = "false"
+#define COUNT(m, from, to)                                                     \
+    .type = SETTING_COUNT, MEMBER(m), .min = from, .max = to, .value = "N"
+#define BYTES(m, from, to)                                                     \
+    .type = SETTING_BYTES, MEMBER(m), .min = from, .max = to, .value = "BYTES"
+#define SECONDS(m, from, to)                                                   \
+    .type = SETTING_SECONDS, MEMBER(m), .min = from, .max = to,                \
+    .value = "SECONDS"
+#define CHOICE(m, names, what)                                                 \
+    .type = SETTING_CHOICE, MEMBER(m), .choices = names, .value = what
 
 const struct setting config_settings[] = {
-    {"listen", SETTING_TEXT, MEMBER(listen), 0, 0, "127.0.0.1:8080",
-     "ADDR:PORT", "where to listen; port 0 picks one", NULL, false},
-    {"models", SETTING_TEXT, MEMBER(models), 0, 0, NULL, "DIR",
-     "folder of models, DIR/NAME/VERSION/model.safetensors (models, or "
-     "else " SPARSED_MODELS_DIR ")",
-     NULL, false},
-    {"allow-missing-models", SETTING_FLAG, MEMBER(allow_missing_models), 0, 0,
-     "false", NULL, "be ready without a model that cannot be loaded", NULL,
-     false},
-    CONFIG_STORE_SETTINGS,
-    {"keep-versions", SETTING_COUNT, MEMBER(keep_versions), 0, 1000, "5", "N",
-     "tuned versions kept of one model, beside the one in service", NULL,
-     false},
-    {"fine-tune-after", SETTING_COUNT, MEMBER(fine_tune_after), 0, 1e9, "0",
-     "N", "new samples of a model that start a fine-tune; 0: none do", NULL,
-     false},
-    {"fine-tune-every", SETTING_SECONDS, MEMBER(fine_tune_every), 0, 365 * DAY,
-     "0", "SECONDS",
-     "a fine-tune starts so often if there are new samples; 0: none does", NULL,
-     false},
-    {"fine-tune-threads", SETTING_COUNT, MEMBER(fine_tune_threads), 0, 256, "0",
-     "N",
-     "threads that fine-tune, at low priority; 0: one for each processor but "
-     "one",
-     NULL, false},
-    {"rehearsal", SETTING_TEXT, MEMBER(rehearsal), 0, 0, NULL,
-     "NAME=PATH[,...]",
-     "data set of a model that its fine-tunes mix in, not to forget", NULL,
-     false},
-    {"test-data", SETTING_TEXT, MEMBER(test_data), 0, 0, NULL,
-     "NAME=PATH[,...]",
-     "test set of a model that its versions are compared on too", NULL, false},
-    {"config", SETTING_TEXT, MEMBER(file), 0, 0, NULL, "FILE",
-     "JSON file of settings; flags and environment win", NULL, false},
-    {"print-config", SETTING_FLAG, MEMBER(print_config), 0, 0, "false", NULL,
-     "print the settings as such a file, and stop", NULL, false},
-    {"threads", SETTING_COUNT, MEMBER(threads), 0, 256, "0", "N",
-     "threads that answer; 0: one a processor", NULL, false},
-    {"workers", SETTING_COUNT, MEMBER(workers), 0, 256, "0", "N",
-     "threads for slow requests; 0: one a processor", NULL, false},
-    {"queue", SETTING_COUNT, MEMBER(queue), 1, 65536, "64", "N",
-     "slow requests that may wait; more get 503", NULL, false},
-    {"max-connections", SETTING_COUNT, MEMBER(max_connections), 1, 65536,
-     "1024", "N", "connections at once; more wait to be accepted", NULL, false},
-    {"max-body", SETTING_BYTES, MEMBER(max_body), 1024,
-     (double)API_MAX_BODY_BYTES, "64MiB", "BYTES",
-     "longest body of a request; a longer one gets 413", NULL, false},
-    {"max-held", SETTING_BYTES, MEMBER(max_held), 1 << 20, 1ull << 40, "512MiB",
-     "BYTES",
-     "bodies and replies held at once; over it 503; as much may wait for the "
-     "disk",
-     NULL, false},
-    {"timeout", SETTING_SECONDS, MEMBER(timeout), 1, DAY, "75", "SECONDS",
-     "a connection without traffic is closed", NULL, false},
-    {"request-timeout", SETTING_SECONDS, MEMBER(request_timeout), 0.1, DAY,
-     "60", "SECONDS", "a request must be received within", NULL, false},
-    {"deadline", SETTING_SECONDS, MEMBER(deadline), 0.01, DAY, "30", "SECONDS",
-     "a slow request must be begun within, or gets 504", NULL, false},
-    {"drain", SETTING_SECONDS, MEMBER(drain), 0, 3600, "0", "SECONDS",
-     "go on accepting after SIGTERM, with readyz at 503", NULL, false},
-    {"stop-timeout", SETTING_SECONDS, MEMBER(stop_timeout), 0, 3600, "25",
-     "SECONDS", "then cut what is not answered yet", NULL, false},
-    {"log-level", SETTING_CHOICE, MEMBER(log_level), 0, 0, "info", "LEVEL",
-     "how much to log", log_levels, false},
-    {"log", SETTING_CHOICE, MEMBER(log_format), 0, 0, "text", "FORMAT",
-     "how to log", log_formats, false},
-    {NULL, SETTING_FLAG, 0, 0, 0, NULL, NULL, NULL, NULL, false},
+    {.section = "Network",
+     .name = "listen",
+     TEXT(listen, "ADDR:PORT"),
+     .standard = "127.0.0.1:8080",
+     .help = "where to listen; port 0 picks one"},
+    {.name = "threads",
+     COUNT(threads, 0, 256),
+     .standard = "0",
+     .help = "threads that answer; 0: one a processor"},
+    {.name = "max-connections",
+     COUNT(max_connections, 1, 65536),
+     .standard = "1024",
+     .help = "connections at once; more wait to be accepted"},
+    {.name = "timeout",
+     SECONDS(timeout, 1, DAY),
+     .standard = "75",
+     .help = "a connection without traffic is closed"},
+    {.name = "request-timeout",
+     SECONDS(request_timeout, 0.1, DAY),
+     .standard = "60",
+     .help = "a request must be received within"},
+
+    {.section = "Models",
+     .name = "models",
+     TEXT(models, "DIR"),
+     .help = "folder of models, DIR/NAME/VERSION/model.safetensors (models, or "
+             "else " SPARSED_MODELS_DIR ")"},
+    {.name = "allow-missing-models",
+     FLAG(allow_missing_models),
+     .help = "be ready without a model that cannot be loaded"},
+
+    {.section = "Learning", CONFIG_DATA_DIR_SETTING},
+    {CONFIG_STORE_SETTING},
+    {CONFIG_MAX_SAMPLES_SETTING},
+    {CONFIG_MAX_LABELS_SETTING},
+    {.name = "keep-versions",
+     COUNT(keep_versions, 0, 1000),
+     .standard = "5",
+     .help = "tuned versions kept of one model, beside the one in service"},
+    {.name = "fine-tune-after",
+     COUNT(fine_tune_after, 0, 1e9),
+     .standard = "0",
+     .help = "new samples of a model that start a fine-tune; 0: none do"},
+    {.name = "fine-tune-every",
+     SECONDS(fine_tune_every, 0, 365 * DAY),
+     .standard = "0",
+     .help = "a fine-tune starts so often if there are new samples; 0: none "
+             "does"},
+    {.name = "fine-tune-threads",
+     COUNT(fine_tune_threads, 0, 256),
+     .standard = "0",
+     .help = "threads that fine-tune, at low priority; 0: one for each "
+             "processor but one"},
+    {.name = "rehearsal",
+     TEXT(rehearsal, "NAME=PATH[,...]"),
+     .help = "data set of a model that its fine-tunes mix in, not to forget"},
+    {.name = "test-data",
+     TEXT(test_data, "NAME=PATH[,...]"),
+     .help = "test set of a model that its versions are compared on too"},
+
+    {.section = "Limits",
+     .name = "max-body",
+     BYTES(max_body, 1024, (double)API_MAX_BODY_BYTES),
+     .standard = "64MiB",
+     .help = "longest body of a request; a longer one gets 413"},
+    {.name = "max-held",
+     BYTES(max_held, 1 << 20, 1ull << 40),
+     .standard = "512MiB",
+     .help = "bodies and replies held at once; over it 503; as much may wait "
+             "for the disk"},
+    {.name = "workers",
+     COUNT(workers, 0, 256),
+     .standard = "0",
+     .help = "threads for slow requests; 0: one a processor"},
+    {.name = "queue",
+     COUNT(queue, 1, 65536),
+     .standard = "64",
+     .help = "slow requests that may wait; more get 503"},
+    {.name = "deadline",
+     SECONDS(deadline, 0.01, DAY),
+     .standard = "30",
+     .help = "a slow request must be begun within, or gets 504"},
+
+    {.section = "Stopping",
+     .name = "drain",
+     SECONDS(drain, 0, 3600),
+     .standard = "0",
+     .help = "go on accepting after SIGTERM, with readyz at 503"},
+    {.name = "stop-timeout",
+     SECONDS(stop_timeout, 0, 3600),
+     .standard = "25",
+     .help = "then cut what is not answered yet"},
+
+    {.section = "Logs",
+     .name = "log-level",
+     CHOICE(log_level, log_levels, "LEVEL"),
+     .standard = "info",
+     .help = "how much to log"},
+    {.name = "log",
+     CHOICE(log_format, log_formats, "FORMAT"),
+     .standard = "text",
+     .help = "how to log"},
+    {.name = "log-requests",
+     .type = SETTING_NUMBER,
+     MEMBER(log_requests),
+     .min = 0,
+     .max = 1,
+     .standard = "1",
+     .value = "SHARE",
+     .help = "share of good requests that are logged; errors always are",
+     .live = true},
+    {.name = "watch-every",
+     COUNT(watch_every, 0, 1e9),
+     .standard = "32",
+     .help = "one of so many inferences is also watched for its error of "
+             "reconstruction and its groups; 0: none is",
+     .live = true},
+
+    {.section = "Settings",
+     .name = "config",
+     TEXT(file, "FILE"),
+     .not_in_file = true,
+     .help = "JSON file of settings; flags and environment win"},
+    {.name = "print-config",
+     FLAG(print_config),
+     .not_in_file = true,
+     .help = "print the settings as such a file, and stop"},
+    {0},
 };
 
 /* SPARSED_MAX_BODY -> max-body; NULL if it is no setting. */
@@ -139,8 +212,7 @@ static enum err_code read_member(struct config *c, const struct json *member,
     char number[32];
     const char *text;
 
-    if (s == NULL || s->offset == MEMBER(file) ||
-        s->offset == MEMBER(print_config))
+    if (s == NULL || s->not_in_file)
         return err_set(e, ERR_INVALID, "there is no setting '%.40s'", key);
     if (json_is_text(member)) {
         text = json_text(member);
@@ -270,6 +342,8 @@ static struct json *value_of(const struct setting *s, const struct config *c)
         return json_new_number((double)*(const size_t *)member);
     case SETTING_SECONDS:
         return json_new_number((double)*(const usec *)member / 1e6);
+    case SETTING_NUMBER:
+        return json_new_number(*(const double *)member);
     case SETTING_CHOICE:
         return json_new_text(s->choices[*(const int *)member]);
     }
@@ -282,7 +356,7 @@ void config_print(FILE *out, const struct config *c)
 
     for (const struct setting *s = config_settings; s->name != NULL; s++) {
         struct buf text;
-        if (s->offset == MEMBER(file) || s->offset == MEMBER(print_config))
+        if (s->not_in_file)
             continue;
         buf_init(&text, 16384);
         struct json *value = value_of(s, c);

@@ -40,6 +40,8 @@ struct config {
     usec stop_timeout;
     int log_level;  /* enum log_level */
     int log_format; /* enum log_format */
+    double log_requests;
+    size_t watch_every;
     bool allow_missing_models;
     bool print_config;
 
@@ -49,47 +51,43 @@ struct config {
 
 extern const struct setting config_settings[];
 
-/* Rows that say where samples are and how many, for the tables of commands
- * whose struct begins with a struct config. */
-#define CONFIG_STORE_SETTINGS                                                  \
-    {"data-dir",                                                               \
-     SETTING_TEXT,                                                             \
-     offsetof(struct config, data_dir),                                        \
-     0,                                                                        \
-     0,                                                                        \
-     NULL,                                                                     \
-     "DIR",                                                                    \
-     "posted samples, jobs and tuned versions; made if missing, of one "       \
-     "daemon at a time ($XDG_STATE_HOME/sparsed)",                             \
-     NULL,                                                                     \
-     false},                                                                   \
-        {"store",                                                              \
-         SETTING_TEXT,                                                         \
-         offsetof(struct config, store),                                       \
-         0,                                                                    \
-         0,                                                                    \
-         NULL,                                                                 \
-         "URL",                                                                \
-         "database of samples, jobs and versions "                             \
-         "(sqlite:DATA_DIR/store.sqlite)",                                     \
-         NULL,                                                                 \
-         false},                                                               \
-        {"max-samples",                                                        \
-         SETTING_COUNT,                                                        \
-         offsetof(struct config, max_samples),                                 \
-         1,                                                                    \
-         1e9,                                                                  \
-         "1000000",                                                            \
-         "N",                                                                  \
-         "samples kept of one model; then the label with the most gives one "  \
-         "up",                                                                 \
-         NULL,                                                                 \
-         false},                                                               \
-    {                                                                          \
-        "max-labels", SETTING_COUNT, offsetof(struct config, max_labels), 1,   \
-            65536, "256", "N", "different labels of one model; more get 413",  \
-            NULL, false                                                        \
-    }
+/* Rows that say where samples are and how many, without their braces, for the
+ * tables of commands whose struct begins with a struct config too. */
+/* clang-format off */
+#define CONFIG_DATA_DIR_SETTING                                                \
+    .name = "data-dir",                                                        \
+    .type = SETTING_TEXT,                                                      \
+    .offset = offsetof(struct config, data_dir),                               \
+    .value = "DIR",                                                            \
+    .help = "posted samples, jobs and tuned versions; made if missing, of "    \
+            "one daemon at a time ($XDG_STATE_HOME/sparsed)"
+#define CONFIG_STORE_SETTING                                                   \
+    .name = "store",                                                           \
+    .type = SETTING_TEXT,                                                      \
+    .offset = offsetof(struct config, store),                                  \
+    .value = "URL",                                                            \
+    .help = "database of samples, jobs and versions "                          \
+            "(sqlite:DATA_DIR/store.sqlite)"
+#define CONFIG_MAX_SAMPLES_SETTING                                             \
+    .name = "max-samples",                                                     \
+    .type = SETTING_COUNT,                                                     \
+    .offset = offsetof(struct config, max_samples),                            \
+    .min = 1,                                                                  \
+    .max = 1e9,                                                                \
+    .standard = "1000000",                                                     \
+    .value = "N",                                                              \
+    .help = "samples kept of one model; then the label with the most gives "   \
+            "one up"
+#define CONFIG_MAX_LABELS_SETTING                                              \
+    .name = "max-labels",                                                      \
+    .type = SETTING_COUNT,                                                     \
+    .offset = offsetof(struct config, max_labels),                             \
+    .min = 1,                                                                  \
+    .max = 65536,                                                              \
+    .standard = "256",                                                         \
+    .value = "N",                                                              \
+    .help = "different labels of one model; more get 413"
+/* clang-format on */
 
 /* Fills the caller's zeroed *c, which config_fini empties (after errors too).
  * environment is `environ`. ERR_INVALID, or what reading the file gave. */

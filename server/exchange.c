@@ -3,7 +3,7 @@
  */
 #include "server/exchange.h"
 
-#include "lib/base/log.h"
+#include "api/meters.h"
 #include "lib/base/mem.h"
 
 #include <stdio.h>
@@ -104,8 +104,10 @@ static void refuse_stream(struct exchange *x, const struct api_stream *source)
 
     atomic_fetch_sub(&x->rules->streams, 1);
     source->close(source->arg);
+    const struct account account = x->response.account;
     api_response_fini(&x->response);
     api_response_init(&x->response);
+    x->response.account = account;
     snprintf(detail, sizeof detail,
              "%zu event streams are open, a quarter of --max-connections",
              x->rules->max_streams);
@@ -123,10 +125,21 @@ static void take_stream(struct exchange *x)
         refuse_stream(x, &source);
 }
 
+/* Where the time of a request that ran a model went, for its client. */
+static void add_timing(struct api_response *r)
+{
+    char text[API_ID_BYTES];
+
+    if (r->account.model[0] != 0 && r->status / 100 == 2 &&
+        account_print(&r->account, text, sizeof text) > 0)
+        api_response_header(r, "Server-Timing", text);
+}
+
 /* The client may take its time to read; all but the reply goes now. */
 static void settle(struct exchange *x)
 {
     x->answered = true;
+    add_timing(&x->response);
     if (x->response.stream.next != NULL)
         take_stream(x);
     forget_request(x);
@@ -183,6 +196,7 @@ bool exchange_begin(struct exchange *x, const char *target)
     x->frame = (struct exchange_frame){.bytes = strlen(target)};
     x->mark = arena_mark(&x->memory);
     x->stream = (struct stream){.taken = 0};
+    x->received = 0;
     x->swallowed = 0;
     x->decided = false;
     x->answered = false;
@@ -328,6 +342,7 @@ static void refuse_length(struct exchange *x)
 
 static void refuse_held(struct exchange *x)
 {
+    x->response.account.refusal = METERS_HELD;
     exchange_refuse(x, 503,
                     "the server holds as many bodies and replies as it may "
                     "now (--max-held)");
@@ -340,12 +355,15 @@ enum exchange_verdict exchange_decide(struct exchange *x, const char *method,
     int status;
 
     x->decided = true;
+    if (x->rules->api->meters != NULL)
+        atomic_fetch_add(&x->rules->api->meters->in_flight, 1);
     x->method = method;
     x->request.method = strcmp(method, "HEAD") == 0 ? "GET" : method;
     if (x->id[0] == 0)
         make_id(x);
     const char *flaw = find_flaw(f, version, &status);
     if (flaw != NULL) {
+        x->response.account.refusal = METERS_MALFORMED;
         exchange_refuse(x, status, flaw);
         return EXCHANGE_ANSWER;
     }
@@ -385,6 +403,7 @@ static bool hold_growth(struct exchange *x, size_t length)
 
 bool exchange_body(struct exchange *x, const char *bytes, size_t length)
 {
+    x->received += length;
     if (!x->answered) {
         if (length > x->rules->max_body - x->body.length)
             refuse_length(x);
@@ -431,24 +450,30 @@ static size_t reply_bytes(const struct exchange *x)
                                        : x->response.body.length;
 }
 
-static void write_log(const struct exchange *x, bool sent)
+/* Counts and logs a request whose headers came at all. */
+static void tell(struct exchange *x, bool sent)
 {
-    char path[512];
-    char id[2 * API_ID_BYTES];
+    struct meters *m = x->rules->api->meters;
+    int status = sent ? x->response.status : STATUS_CLIENT_GONE;
+    size_t bytes = sent && strcmp(x->method, "HEAD") != 0 ? reply_bytes(x) : 0;
 
-    if (!x->decided || !log_enabled(LOG_INFO))
+    access_log(&x->rules->access,
+               &(struct access_line){.request = &x->request,
+                                     .method = x->method,
+                                     .account = &x->response.account,
+                                     .status = status,
+                                     .bytes = bytes});
+    if (m == NULL)
         return;
-    log_event(LOG_INFO, "http", "request",
-              "id=%s method=%.16s path=%s status=%d us=%lld bytes=%zu",
-              log_quote(id, sizeof id, x->id), x->method,
-              log_quote(path, sizeof path, x->request.target),
-              sent ? x->response.status : STATUS_CLIENT_GONE,
-              (long long)(clock_now() - x->begun), reply_bytes(x));
+    meters_add(m, &x->response.account, status, x->received, bytes);
+    atomic_fetch_sub(&m->in_flight, 1);
 }
 
 void exchange_end(struct exchange *x, bool sent)
 {
-    write_log(x, sent);
+    if (x->decided)
+        tell(x, sent);
+    x->decided = false;
     forget_request(x);
     close_stream(x);
     api_response_fini(&x->response);

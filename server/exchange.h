@@ -11,6 +11,7 @@
 
 #include "api/api.h"
 #include "lib/base/clock.h"
+#include "server/access.h"
 #include "server/stream.h"
 
 #include <stdatomic.h>
@@ -24,8 +25,9 @@ struct exchange_rules {
     size_t max_body;
     size_t max_held;
     size_t max_streams;
-    atomic_size_t streams;  /* open ones, all connections */
-    atomic_size_t held;     /* bytes of bodies and replies, all connections */
+    atomic_size_t streams; /* open ones, all connections */
+    atomic_size_t held;    /* bytes of bodies and replies, all connections */
+    struct access access;
     atomic_uint_fast64_t n; /* request ids made */
     uint64_t seed;          /* what ids begin from */
 };
@@ -54,6 +56,7 @@ struct exchange {
     struct buf body;
     size_t held; /* what of rules->held is this one's */
     struct exchange_frame frame;
+    size_t received;    /* of the body, bytes */
     uint64_t swallowed; /* body bytes thrown away after a refusal */
     bool decided;       /* all headers are known */
     bool answered;      /* response is filled */

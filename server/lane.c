@@ -196,6 +196,7 @@ static void run_ticket(struct ticket *t, bool late)
     struct visit *v =
         (struct visit *)((char *)t - offsetof(struct visit, ticket));
 
+    account_lap(&v->exchange.response.account, STAGE_QUEUE);
     if (late)
         exchange_refuse(&v->exchange, 504,
                         "the request waited too long for its turn "
@@ -212,6 +213,7 @@ bool connection_work(struct connection *c)
     c->deadline = 0;
     if (v->back)
         return true;
+    account_skip(&v->exchange.response.account);
     v->done.run = come_back;
     v->exchange.ready = send_back;
     v->exchange.ready_arg = v;
@@ -308,6 +310,7 @@ static void refuse_late(struct connection *c)
     struct exchange *x = &c->visit->exchange;
     char detail[120];
 
+    x->response.account.refusal = METERS_SLOW_CLIENT;
     snprintf(detail, sizeof detail,
              "the whole request was not received within %.1f s "
              "(--request-timeout)",

@@ -2,6 +2,7 @@
  */
 #include "server/lanes.h"
 
+#include "api/meters.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
 #include "server/http.h"
@@ -33,6 +34,7 @@ static void gone(void *arg)
     struct lanes *l = arg;
 
     atomic_fetch_sub(&l->open, 1);
+    atomic_fetch_sub(&l->rules.exchange.api->meters->connections, 1);
     if (atomic_exchange(&l->rules.crowded, false))
         listener_wake(l->listener);
 }
@@ -73,6 +75,7 @@ static void take(void *arg, int fd, const struct sockaddr_storage *peer,
     a->length = length;
     a->peer = *peer;
     atomic_fetch_add(&l->open, 1);
+    atomic_fetch_add(&l->rules.exchange.api->meters->connections, 1);
     poller_post(a->lane->poller, &a->task);
 }
 
@@ -88,6 +91,7 @@ struct lanes *lanes_new(const struct lanes_settings *s, struct err *e)
         return NULL;
     }
     l->rules.exchange.api = s->api;
+    access_init(&l->rules.exchange.access, s->log_requests);
     l->rules.exchange.max_body = s->max_body;
     l->rules.exchange.max_held = s->max_held;
     l->rules.exchange.max_streams = (s->max_connections + 3) / 4;
@@ -124,6 +128,11 @@ void lanes_drain(struct lanes *l)
     listener_stop(l->listener);
     for (size_t i = 0; i < l->n; i++)
         lane_drain(&l->lanes[i]);
+}
+
+void lanes_set_log(struct lanes *l, double share)
+{
+    access_set(&l->rules.exchange.access, share);
 }
 
 size_t lanes_connections(struct lanes *l)

@@ -14,10 +14,11 @@
 struct lanes;
 
 struct lanes_settings {
-    struct api *api;
+    struct api *api; /* with meters */
     struct executor *executor;
     struct listener *listener;
     size_t threads;
+    double log_requests; /* share of good ones that are logged */
     size_t max_connections;
     size_t max_body;
     size_t max_held;
@@ -35,6 +36,9 @@ void lanes_accept(struct lanes *l);
 /* Stops accepting. What is being received or answered goes on; every
  * connection closes after its reply, or when it has been idle a moment. */
 void lanes_drain(struct lanes *l);
+
+/* Another log_requests, at any time. */
+void lanes_set_log(struct lanes *l, double share);
 
 /* Open connections; 0 after lanes_drain: everybody has been answered. */
 size_t lanes_connections(struct lanes *l);

@@ -38,7 +38,8 @@ static bool read_number(const char *text, enum setting_type type,
 
     if (used == 0)
         return false;
-    if (type != SETTING_SECONDS && *number != floor(*number))
+    bool whole = type == SETTING_COUNT || type == SETTING_BYTES;
+    if (whole && *number != floor(*number))
         return false;
     if (type != SETTING_BYTES)
         return text[used] == 0;
@@ -59,15 +60,17 @@ static enum err_code read_range(const struct setting *s, void *member,
 
     if (!read_number(text, s->type, &number) || number < s->min ||
         number > s->max) {
-        const char *kind = s->type == SETTING_COUNT   ? "a number"
-                           : s->type == SETTING_BYTES ? "bytes, as 64MiB,"
-                                                      : "seconds";
+        const char *kind = s->type == SETTING_BYTES     ? "bytes, as 64MiB,"
+                           : s->type == SETTING_SECONDS ? "seconds"
+                                                        : "a number";
         return err_set(e, ERR_INVALID,
-                       "%s: '%.40s' is not %s from %.0f to %.0f", source, text,
-                       kind, s->min, s->max);
+                       "%s: '%.40s' is not %s from %.12g to %.12g", source,
+                       text, kind, s->min, s->max);
     }
     if (s->type == SETTING_SECONDS)
         *(usec *)member = (usec)(number * 1e6);
+    else if (s->type == SETTING_NUMBER)
+        *(double *)member = number;
     else
         *(size_t *)member = (size_t)number;
     return ERR_OK;
@@ -120,6 +123,7 @@ enum err_code setting_read(const struct setting *s, void *into,
     case SETTING_COUNT:
     case SETTING_BYTES:
     case SETTING_SECONDS:
+    case SETTING_NUMBER:
         return read_range(s, member, text, source, e);
     case SETTING_CHOICE:
         return read_choice(s, member, text, source, e);
@@ -190,6 +194,8 @@ void settings_print_help(FILE *out, const struct setting *table)
 {
     for (const struct setting *s = table; s->name != NULL; s++) {
         char flag[64];
+        if (s->section != NULL)
+            fprintf(out, "%s%s:\n", s == table ? "" : "\n", s->section);
         snprintf(flag, sizeof flag, "--%s%s%s", s->name,
                  s->value != NULL ? " " : "", s->value != NULL ? s->value : "");
         fprintf(out, "  %-28s %s", flag, s->help);

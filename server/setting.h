@@ -19,19 +19,22 @@ enum setting_type {
     SETTING_COUNT,   /* size_t */
     SETTING_BYTES,   /* size_t; "64MiB" */
     SETTING_SECONDS, /* usec; "1.5" */
+    SETTING_NUMBER,  /* double */
     SETTING_CHOICE   /* int: index into choices */
 };
 
 struct setting {
-    const char *name; /* "max-body": --max-body, SPARSED_MAX_BODY */
+    const char *section; /* of this row and those that follow, or NULL */
+    const char *name;    /* "max-body": --max-body, SPARSED_MAX_BODY */
     enum setting_type type;
     size_t offset;        /* of the member */
-    double min, max;      /* of COUNT, BYTES, SECONDS */
+    double min, max;      /* of COUNT, BYTES, SECONDS, NUMBER */
     const char *standard; /* the default as text, or NULL: left as it is */
     const char *value;    /* what the help calls the value */
     const char *help;
-    const char *const *choices; /* ends with NULL */
+    const char *const *choices; /* of CHOICE; ends with NULL */
     bool live;                  /* SIGHUP changes it while the daemon runs */
+    bool not_in_file;           /* a flag or variable only */
 };
 
 /* Tables end with a row without a name. */

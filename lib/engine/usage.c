@@ -67,10 +67,11 @@ static void add(struct usage_sum *s, nsec ns)
 static struct usage_route *find_route(struct usage *u, const char *route)
 {
     for (size_t i = 0; i < USAGE_ROUTES && route != NULL; i++) {
-        const char *there = NULL;
-        if (atomic_compare_exchange_strong(&u->routes[i].route, &there,
-                                           route) ||
-            there == route)
+        const char *there = u->routes[i].route;
+        if (there == NULL &&
+            atomic_compare_exchange_strong(&u->routes[i].route, &there, route))
+            return &u->routes[i];
+        if (there == route)
             return &u->routes[i];
     }
     return NULL;
@@ -79,18 +80,32 @@ static struct usage_route *find_route(struct usage *u, const char *route)
 static struct usage_batch *find_batch(struct usage *u, size_t rows)
 {
     for (size_t i = 0; i < USAGE_BATCHES; i++) {
-        uint_fast64_t there = 0;
-        if (atomic_compare_exchange_strong(&u->batches[i].size, &there, rows) ||
-            there == rows)
+        uint_fast64_t there = u->batches[i].size;
+        if (there == 0 &&
+            atomic_compare_exchange_strong(&u->batches[i].size, &there, rows))
+            return &u->batches[i];
+        if (there == rows)
             return &u->batches[i];
     }
     return NULL;
 }
 
+static void add_route(struct usage_route *route, const struct usage_request *r)
+{
+    histogram_add(&route->seconds, &usage_seconds, (uint64_t)r->whole);
+    histogram_add(&route->queue, &usage_seconds,
+                  (uint64_t)r->stages[STAGE_QUEUE]);
+    histogram_add(&route->compute, &usage_seconds,
+                  (uint64_t)r->stages[STAGE_COMPUTE]);
+}
+
 static void add_good(struct usage *u, const struct usage_request *r)
 {
+    struct usage_route *route = find_route(u, r->route);
     struct usage_batch *batch = r->rows > 0 ? find_batch(u, r->rows) : NULL;
 
+    if (route != NULL)
+        add_route(route, r);
     for (int i = 0; i < STAGES; i++) {
         add(&u->stages[i], r->stages[i]);
         if (batch != NULL)
@@ -103,18 +118,9 @@ static void add_good(struct usage *u, const struct usage_request *r)
 
 void usage_add(struct usage *u, const struct usage_request *r)
 {
-    struct usage_route *route = find_route(u, r->route);
-
     add(r->ok ? &u->succeeded : &u->failed, r->whole);
     if (r->ok)
         add_good(u, r);
-    if (route != NULL) {
-        histogram_add(&route->seconds, &usage_seconds, (uint64_t)r->whole);
-        histogram_add(&route->queue, &usage_seconds,
-                      (uint64_t)r->stages[STAGE_QUEUE]);
-        histogram_add(&route->compute, &usage_seconds,
-                      (uint64_t)r->stages[STAGE_COMPUTE]);
-    }
     atomic_store_explicit(&u->last_ms, clock_wall() / 1000,
                           memory_order_relaxed);
 }

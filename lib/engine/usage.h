@@ -33,7 +33,7 @@ struct usage {
     atomic_int_fast64_t last_ms;         /* wall time of the last; 0: none */
     struct usage_route {
         const char *_Atomic route;
-        struct histogram seconds, queue, compute;
+        struct histogram seconds, queue, compute; /* of good ones */
     } routes[USAGE_ROUTES];
     struct usage_batch {
         atomic_uint_fast64_t size; /* 0: unused */
@@ -44,6 +44,7 @@ struct usage {
     struct histogram groups_on;   /* share of groups that are on, a row */
     struct histogram error;       /* relative error of reconstruction, a row */
     struct histogram confidence;  /* largest probability, a row */
+    atomic_uint_fast64_t turns;   /* requests that may be watched */
     atomic_uint_fast64_t watched; /* rows whose groups were counted */
     size_t n_groups;
     atomic_uint_fast64_t *groups; /* (n_groups) rows where the group was on */

@@ -163,6 +163,7 @@ int client_send(struct client *c, const char *method, const char *path,
     c->reply = NULL;
     api_response_fini(&c->response);
     api_response_init(&c->response);
+    account_begin(&c->response.account);
     arena_reset(&c->memory);
 
     c->request.method = method;
