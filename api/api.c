@@ -16,12 +16,9 @@
 #include <string.h>
 #include <strings.h>
 
-/* Bodies over these take many times longer to read and compute than a
- * hand-over to another thread costs; one input of a thousand numbers is below.
- * A sparse code costs its whole row however short it is, so rows count too:
+#define QUICK_NPY_BYTES (API_QUICK_BYTES / 4)
+/* A sparse code costs its whole row however short it is, so rows count too:
  * each has a list or an object or two of its own. */
-#define QUICK_JSON_BYTES ((size_t)16 << 10)
-#define QUICK_NPY_BYTES ((size_t)4 << 10)
 #define QUICK_LISTS 64
 #define DETAIL_BYTES ((size_t)8 << 10)
 
@@ -217,6 +214,7 @@ static struct call call_make(struct api *api, const struct api_request *request,
         .api = api,
         .request = request,
         .response = response,
+        .deadline = request->deadline,
     };
     options_init(&call.options);
     return call;
@@ -280,7 +278,7 @@ static bool json_is_slow(const char *text, size_t length)
 
     if (length == 0)
         return false;
-    if (length > QUICK_JSON_BYTES || memchr(text, '\\', length) != NULL ||
+    if (memchr(text, '\\', length) != NULL ||
         memmem(text, length, "\"steps\"", 7) != NULL)
         return true;
     for (size_t i = 0; i < length; i++)
@@ -288,14 +286,16 @@ static bool json_is_slow(const char *text, size_t length)
     return lists > QUICK_LISTS;
 }
 
-static bool body_is_slow(const struct api_request *request)
+static bool body_is_slow(const struct api_request *request, unsigned media,
+                         size_t length)
 {
-    switch (media_parse(request->content_type)) {
+    switch (media) {
     case MEDIA_JSON:
     case MEDIA_NDJSON:
-        return json_is_slow(request->body, request->body_length);
+        return length > API_QUICK_BYTES ||
+               json_is_slow(request->body, request->body_length);
     case MEDIA_NPY:
-        return request->body_length > QUICK_NPY_BYTES;
+        return length > QUICK_NPY_BYTES;
     default:
         return true;
     }
@@ -314,19 +314,51 @@ static bool model_is_slow(const struct call *call)
     return slow;
 }
 
-bool api_is_slow(struct api *api, const struct api_request *request)
+static bool is_slow(const struct call *call, unsigned media, size_t length)
+{
+    const struct api_request *request = call->request;
+
+    if (call->route->speed == ROUTE_SLOW)
+        return true;
+    if (call->route->takes == 0 || request->content_type == NULL)
+        return false;
+    if (call->route->speed == ROUTE_BODY)
+        return body_is_slow(request, media, length);
+    return may_set_steps(request->query) ||
+           body_is_slow(request, media, length) || model_is_slow(call);
+}
+
+/* Bodies of one power of two are alike. */
+static struct cost_kind cost_kind(const struct call *call, unsigned media,
+                                  size_t length)
+{
+    const char *query = call->request->query;
+    struct cost_kind k = {.units = length > 0 ? length : 1};
+    size_t size = k.units;
+    uint64_t log = 0;
+
+    for (; size > 1; size /= 2)
+        log++;
+    k.family = cost_hash(media, call->model, strlen(call->model));
+    k.family = cost_hash(k.family, &call->route, sizeof call->route);
+    k.kind = cost_hash(k.family ^ log << 32, query,
+                       query != NULL ? strlen(query) : 0);
+    return k;
+}
+
+bool api_is_slow(struct api *api, const struct api_request *request,
+                 size_t length, struct cost_kind *cost)
 {
     char allow[API_ID_BYTES];
     struct call call = call_make(api, request, NULL);
 
     if (!route_find(&call, allow, sizeof allow))
         return false;
-    if (call.route->speed == ROUTE_SLOW)
-        return true;
-    if (call.route->takes == 0 || request->content_type == NULL)
+    unsigned media = request->content_type != NULL
+                         ? (unsigned)media_parse(request->content_type)
+                         : 0;
+    if (!is_slow(&call, media, length))
         return false;
-    if (call.route->speed == ROUTE_BODY)
-        return body_is_slow(request);
-    return may_set_steps(request->query) || body_is_slow(request) ||
-           model_is_slow(&call);
+    *cost = cost_kind(&call, media, length);
+    return true;
 }

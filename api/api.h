@@ -10,6 +10,7 @@
 #include "api/account.h"
 #include "lib/base/arena.h"
 #include "lib/base/buf.h"
+#include "lib/engine/cost.h"
 #include "lib/engine/registry.h"
 #include "lib/store/samples.h"
 
@@ -28,6 +29,10 @@
 #define API_MAX_REPLY_BYTES ((size_t)96 << 20)
 #define API_MAX_HEADERS 16
 #define API_ID_BYTES 129
+/* JSON bodies over it, and npy bodies over a quarter of it, take many times
+ * longer to read and compute than a hand-over to another thread costs; one
+ * input of a thousand numbers is below. */
+#define API_QUICK_BYTES ((size_t)16 << 10)
 
 struct learner;
 struct meters;
@@ -84,6 +89,10 @@ struct api_request {
     unsigned scopes;           /* what the caller may do (scope bits) */
     bool has_token;            /* and whether by a token */
     usec deadline;  /* nobody waits for the reply after it; 0: none */
+    /* Asked between blocks of rows, if not NULL: false, and the rest is not
+     * computed. */
+    bool (*wanted)(void *arg);
+    void *wanted_arg;
     const char *id; /* checked and made by the server, never NULL */
     const char *body;
     size_t body_length;
@@ -138,8 +147,11 @@ bool api_refuse_early(struct api *api, const struct api_request *request,
 
 /* Whether the request may take long and belongs to the executor: a big body or
  * one of many rows, more steps than usual, pictures to make or to read, a model
- * that searches for its codes. One row of a thousand numbers is quick. */
-bool api_is_slow(struct api *api, const struct api_request *request);
+ * that searches for its codes. One row of a thousand numbers is quick. If so,
+ * *cost says what it is like. Of a body that is not there yet the length is
+ * looked at alone. */
+bool api_is_slow(struct api *api, const struct api_request *request,
+                 size_t length, struct cost_kind *cost);
 
 /* The refusals that the server itself makes, in the error format of the
  * request's route family: 408, 413, 429, 431, 503 with Retry-After ... */

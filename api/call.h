@@ -36,6 +36,7 @@ struct call {
     enum media body;  /* what was sent; 0: none */
     enum media reply; /* what Accept chose of the row's offers */
     struct options options;
+    usec deadline; /* nobody waits after it; 0: none */
     bool waits; /* set by pending_send: the reply comes from elsewhere */
 };
 

@@ -47,6 +47,7 @@ struct app {
     struct learner_settings tuning;
     struct learning learning;
     struct meters meters;
+    struct costs costs;
     struct api api;
     struct err missing; /* why there is no models folder */
     struct err idle;    /* why nothing is learned */
@@ -123,7 +124,13 @@ static enum err_code start_lanes(struct app *app, struct err *e)
 {
     const struct config *c = app->config;
 
-    app->executor = executor_new(c->workers, c->queue);
+    app->executor = executor_new(&(struct executor_settings){
+        .threads = c->workers,
+        .queue = c->queue * 1000,
+        .costs = &app->costs,
+        .waiting = &app->meters.waiting,
+        .waiting_ns = &app->meters.waiting_cost_ns,
+    });
     if (app->executor == NULL)
         return err_set(e, ERR_NO_MEMORY, "no memory for the executor");
     app->api.meters = &app->meters;

@@ -5,6 +5,7 @@
 
 #include "api/meters.h"
 #include "lib/base/mem.h"
+#include "lib/engine/executor.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -20,8 +21,6 @@
 #define MAX_HEADER_BYTES ((size_t)8 * 1024)
 /* Memory that an exchange keeps for the next request. */
 #define KEEP_BYTES ((size_t)256 * 1024)
-
-#define STATUS_CLIENT_GONE 499 /* in the log only */
 
 void exchange_init(struct exchange *x, struct exchange_rules *rules)
 {
@@ -348,6 +347,35 @@ static void refuse_held(struct exchange *x)
                     "now (--max-held)");
 }
 
+void exchange_refuse_busy(struct exchange *x, nsec wait)
+{
+    char detail[160];
+
+    x->response.account.refusal = METERS_QUEUE;
+    x->response.retry_seconds = (unsigned)(wait / 1000000000) + 1;
+    snprintf(detail, sizeof detail,
+             "so much work waits that this would have to wait for %.1f s "
+             "(--queue-seconds): try again later, or send less at once",
+             (double)wait / 1e9);
+    exchange_refuse(x, 503, detail);
+}
+
+/* A big body is not taken in if there will be no room for it. */
+static bool refuse_busy(struct exchange *x)
+{
+    struct cost_kind cost;
+    nsec wait;
+
+    if (x->frame.length <= API_QUICK_BYTES || x->rules->executor == NULL ||
+        x->rules->api->registry == NULL ||
+        !api_is_slow(x->rules->api, &x->request, (size_t)x->frame.length,
+                     &cost) ||
+        executor_has_room(x->rules->executor, &cost, &wait))
+        return false;
+    exchange_refuse_busy(x, wait);
+    return true;
+}
+
 enum exchange_verdict exchange_decide(struct exchange *x, const char *method,
                                       const char *version)
 {
@@ -374,7 +402,7 @@ enum exchange_verdict exchange_decide(struct exchange *x, const char *method,
         x->answered = true;
     else if (f->length > x->rules->max_body)
         refuse_length(x);
-    else if (f->length > 0 && f->length <= SMALL_BODY &&
+    else if (!refuse_busy(x) && f->length > 0 && f->length <= SMALL_BODY &&
              (!hold(x, (size_t)f->length) ||
               buf_reserve(&x->body, (size_t)f->length) == NULL))
         refuse_held(x);
@@ -426,10 +454,10 @@ bool exchange_body(struct exchange *x, const char *bytes, size_t length)
 
 /* ---- reply ---- */
 
-bool exchange_is_slow(const struct exchange *x)
+bool exchange_is_slow(const struct exchange *x, struct cost_kind *cost)
 {
     return !x->answered && x->rules->api->registry != NULL &&
-           api_is_slow(x->rules->api, &x->request);
+           api_is_slow(x->rules->api, &x->request, x->body.length, cost);
 }
 
 bool exchange_run(struct exchange *x)

@@ -19,9 +19,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define STATUS_CLIENT_GONE 499 /* in the log only */
+
 /* What all exchanges of a server share. */
 struct exchange_rules {
     struct api *api;
+    struct executor *executor;
     size_t max_body;
     size_t max_held;
     size_t max_streams;
@@ -94,7 +97,11 @@ bool exchange_body(struct exchange *x, const char *bytes, size_t length);
 
 /* Whether the whole request belongs to the executor: none before the models
  * are loaded. */
-bool exchange_is_slow(const struct exchange *x);
+bool exchange_is_slow(const struct exchange *x, struct cost_kind *cost);
+
+/* Fills the response with the refusal of a slow request that would have to
+ * wait so long. */
+void exchange_refuse_busy(struct exchange *x, nsec wait);
 
 /* Fills the response, unless it is already. False: it waits for the disk, and
  * the exchange is not to be touched until `ready` is called, which may be

@@ -148,6 +148,7 @@ bool connection_begin(struct connection *c, const char *target)
     v->back = false;
     v->quiet = false;
     v->told = false;
+    v->asked = false;
     c->visit = v;
     c->deadline = clock_now() + c->lane->rules->request_timeout;
     return exchange_begin(&v->exchange, target);
@@ -167,69 +168,6 @@ void connection_end(struct connection *c, bool sent)
     become_idle(c);
     unlink_one(c);
     link_newest(c);
-}
-
-/* ---- the way through other threads ---- */
-
-/* Back on the lane's thread. */
-static void come_back(struct poller_task *t)
-{
-    struct visit *v =
-        (struct visit *)((char *)t - offsetof(struct visit, done));
-
-    v->away = false;
-    v->back = true;
-    http_resume(v->connection);
-}
-
-/* The reply is ready; on any thread. */
-static void send_back(void *arg)
-{
-    struct visit *v = arg;
-
-    poller_post(v->connection->lane->poller, &v->done);
-}
-
-/* On a thread of the executor. */
-static void run_ticket(struct ticket *t, bool late)
-{
-    struct visit *v =
-        (struct visit *)((char *)t - offsetof(struct visit, ticket));
-
-    account_lap(&v->exchange.response.account, STAGE_QUEUE);
-    if (late)
-        exchange_refuse(&v->exchange, 504,
-                        "the request waited too long for its turn "
-                        "(--deadline): try again later");
-    if (exchange_run(&v->exchange))
-        send_back(v);
-}
-
-bool connection_work(struct connection *c)
-{
-    const struct lane_rules *rules = c->lane->rules;
-    struct visit *v = c->visit;
-
-    c->deadline = 0;
-    if (v->back)
-        return true;
-    account_skip(&v->exchange.response.account);
-    v->done.run = come_back;
-    v->exchange.ready = send_back;
-    v->exchange.ready_arg = v;
-    v->away = true;
-    if (exchange_is_slow(&v->exchange)) {
-        v->ticket.run = run_ticket;
-        v->ticket.deadline = clock_now() + rules->deadline;
-        if (executor_submit(rules->executor, &v->ticket))
-            return false;
-        exchange_refuse(&v->exchange, 503,
-                        "too many slow requests wait already (--queue)");
-    }
-    if (!exchange_run(&v->exchange))
-        return false;
-    v->away = false;
-    return true;
 }
 
 /* ---- streams ---- */
@@ -377,6 +315,7 @@ static void run(void *arg)
 {
     struct lane *lane = arg;
 
+    lane->round = clock_now();
     http_run(lane);
     if (lane->lingering.n > 0)
         linger_run(&lane->lingering);

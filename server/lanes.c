@@ -98,7 +98,7 @@ struct lanes *lanes_new(const struct lanes_settings *s, struct err *e)
     if (getrandom(&l->rules.exchange.seed, sizeof l->rules.exchange.seed,
                   GRND_NONBLOCK) < 0)
         l->rules.exchange.seed = (uint64_t)clock_wall();
-    l->rules.executor = s->executor;
+    l->rules.exchange.executor = s->executor;
     l->rules.max_connections = s->max_connections;
     l->rules.timeout = s->timeout;
     l->rules.request_timeout = s->request_timeout;

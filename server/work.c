@@ -1,0 +1,167 @@
+/* Work: a whole request is answered, here or on another thread.
+ *
+ * Quick requests are answered on the lane's thread; slow ones become tickets of
+ * the executor. Nobody is left to wait for a reply that comes too late: when
+ * the lane itself is behind, or the executor has no room, a request is refused
+ * at once; and work whose client has gone is dropped.
+ */
+#include "server/lane.h"
+
+#include "server/http.h"
+
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+
+/* A lane that has been at one round of its connections for so long is behind.
+ * A thousand quick requests, all there at once, take a tenth of it. */
+#define MOST_LAG ((usec)250000)
+
+/* ---- the way back ---- */
+
+/* Back on the lane's thread. */
+static void come_back(struct poller_task *t)
+{
+    struct visit *v =
+        (struct visit *)((char *)t - offsetof(struct visit, done));
+
+    v->away = false;
+    v->back = true;
+    http_resume(v->connection);
+}
+
+/* The reply is ready; on any thread. */
+static void send_back(void *arg)
+{
+    struct visit *v = arg;
+
+    poller_post(v->connection->lane->poller, &v->done);
+}
+
+/* ---- whether anybody waits ---- */
+
+static short look(int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLRDHUP};
+
+    return poll(&p, 1, 0) > 0 ? p.revents : 0;
+}
+
+/* A client that has closed its connection and one that only says that it will
+ * send no more look the same: both sent FIN. The first answers whatever it is
+ * sent by a reset. So, once, it is sent what any client must take at any time
+ * before the reply (RFC 9110, 15.2), and 100 is the one that all do take. Not
+ * through TLS, whose records only the library can make: there it counts as
+ * waiting. On the executor's thread, while the connection is suspended. */
+static bool is_wanted(void *arg)
+{
+    static const char still[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    struct visit *v = arg;
+    const struct connection *c = v->connection;
+    short seen = look(c->fd);
+
+    if ((seen & POLLRDHUP) != 0 && !v->asked && v->takes_interim) {
+        v->asked = true;
+        (void)send(c->fd, still, sizeof still - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+        seen = look(c->fd);
+    }
+    return (seen & (POLLERR | POLLHUP)) == 0;
+}
+
+/* ---- slow ---- */
+
+/* What nobody waits for is not begun; true if it refused. */
+static bool refuse_unwanted(struct visit *v, bool late)
+{
+    struct exchange *x = &v->exchange;
+    usec deadline = x->request.deadline;
+
+    if (!is_wanted(v)) {
+        x->response.account.refusal = METERS_GONE;
+        exchange_refuse(x, STATUS_CLIENT_GONE, "the client has gone");
+        return true;
+    }
+    if (!late)
+        return false;
+    x->response.account.refusal = METERS_DEADLINE;
+    exchange_refuse(x, 504,
+                    deadline != 0 && clock_now() > deadline
+                        ? "the request's time was over before its turn came: "
+                          "try again later, or give it more time"
+                        : "the request waited too long for its turn "
+                          "(--deadline): try again later");
+    return true;
+}
+
+/* On a thread of the executor. */
+static bool run_ticket(struct ticket *t, bool late)
+{
+    struct visit *v =
+        (struct visit *)((char *)t - offsetof(struct visit, ticket));
+
+    account_lap(&v->exchange.response.account, STAGE_QUEUE);
+    bool refused = refuse_unwanted(v, late);
+    if (!exchange_run(&v->exchange))
+        return true; /* and is another thread's now */
+    bool usual = !refused && v->exchange.response.status / 100 == 2;
+    send_back(v);
+    return usual;
+}
+
+/* True if it is on its way to the executor. */
+static bool hand_over(struct visit *v)
+{
+    const struct lane_rules *rules = v->connection->lane->rules;
+    struct exchange *x = &v->exchange;
+    nsec wait;
+
+    v->ticket.run = run_ticket;
+    v->ticket.deadline = clock_now() + rules->deadline;
+    if (x->request.deadline != 0 && x->request.deadline < v->ticket.deadline)
+        v->ticket.deadline = x->request.deadline;
+    x->request.wanted = is_wanted;
+    x->request.wanted_arg = v;
+    if (executor_submit(rules->exchange.executor, &v->ticket, &wait))
+        return true;
+    exchange_refuse_busy(x, wait);
+    return false;
+}
+
+/* ---- quick ---- */
+
+/* Those that post inputs wait in the lane's own queue, its round; what tells
+ * how the server does is always answered. */
+static void refuse_lag(struct visit *v)
+{
+    struct exchange *x = &v->exchange;
+    usec lag = clock_now() - v->connection->lane->round;
+
+    if (lag <= MOST_LAG || strcmp(x->request.method, "POST") != 0 ||
+        x->answered)
+        return;
+    x->response.account.refusal = METERS_LAG;
+    exchange_refuse(x, 503,
+                    "more requests came at once than can be answered soon: "
+                    "try again later");
+}
+
+bool connection_work(struct connection *c)
+{
+    struct visit *v = c->visit;
+
+    c->deadline = 0;
+    if (v->back)
+        return true;
+    account_skip(&v->exchange.response.account);
+    v->done.run = come_back;
+    v->exchange.ready = send_back;
+    v->exchange.ready_arg = v;
+    v->away = true;
+    refuse_lag(v);
+    if (exchange_is_slow(&v->exchange, &v->ticket.kind) && hand_over(v))
+        return false;
+    if (!exchange_run(&v->exchange))
+        return false;
+    v->away = false;
+    return true;
+}
