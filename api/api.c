@@ -278,7 +278,8 @@ static bool json_is_slow(const char *text, size_t length)
 
     if (length == 0)
         return false;
-    if (memchr(text, '\\', length) != NULL ||
+    if (length > API_QUICK_BYTES || text == NULL ||
+        memchr(text, '\\', length) != NULL ||
         memmem(text, length, "\"steps\"", 7) != NULL)
         return true;
     for (size_t i = 0; i < length; i++)
@@ -286,16 +287,14 @@ static bool json_is_slow(const char *text, size_t length)
     return lists > QUICK_LISTS;
 }
 
-static bool body_is_slow(const struct api_request *request, unsigned media,
-                         size_t length)
+static bool body_is_slow(const struct api_request *request)
 {
-    switch (media) {
+    switch (media_parse(request->content_type)) {
     case MEDIA_JSON:
     case MEDIA_NDJSON:
-        return length > API_QUICK_BYTES ||
-               json_is_slow(request->body, request->body_length);
+        return json_is_slow(request->body, request->body_length);
     case MEDIA_NPY:
-        return length > QUICK_NPY_BYTES;
+        return request->body_length > QUICK_NPY_BYTES;
     default:
         return true;
     }
@@ -314,51 +313,40 @@ static bool model_is_slow(const struct call *call)
     return slow;
 }
 
-static bool is_slow(const struct call *call, unsigned media, size_t length)
-{
-    const struct api_request *request = call->request;
-
-    if (call->route->speed == ROUTE_SLOW)
-        return true;
-    if (call->route->takes == 0 || request->content_type == NULL)
-        return false;
-    if (call->route->speed == ROUTE_BODY)
-        return body_is_slow(request, media, length);
-    return may_set_steps(request->query) ||
-           body_is_slow(request, media, length) || model_is_slow(call);
-}
-
-/* Bodies of one power of two are alike. */
-static struct cost_kind cost_kind(const struct call *call, unsigned media,
-                                  size_t length)
-{
-    const char *query = call->request->query;
-    struct cost_kind k = {.units = length > 0 ? length : 1};
-    size_t size = k.units;
-    uint64_t log = 0;
-
-    for (; size > 1; size /= 2)
-        log++;
-    k.family = cost_hash(media, call->model, strlen(call->model));
-    k.family = cost_hash(k.family, &call->route, sizeof call->route);
-    k.kind = cost_hash(k.family ^ log << 32, query,
-                       query != NULL ? strlen(query) : 0);
-    return k;
-}
-
-bool api_is_slow(struct api *api, const struct api_request *request,
-                 size_t length, struct cost_kind *cost)
+bool api_is_slow(struct api *api, const struct api_request *request)
 {
     char allow[API_ID_BYTES];
     struct call call = call_make(api, request, NULL);
 
     if (!route_find(&call, allow, sizeof allow))
         return false;
-    unsigned media = request->content_type != NULL
-                         ? (unsigned)media_parse(request->content_type)
-                         : 0;
-    if (!is_slow(&call, media, length))
+    if (call.route->speed == ROUTE_SLOW)
+        return true;
+    if (call.route->takes == 0 || request->content_type == NULL)
         return false;
-    *cost = cost_kind(&call, media, length);
-    return true;
+    if (call.route->speed == ROUTE_BODY)
+        return body_is_slow(request);
+    return may_set_steps(request->query) || body_is_slow(request) ||
+           model_is_slow(&call);
+}
+
+/* Bodies of one power of two are alike. */
+struct cost_kind api_cost(struct api *api, const struct api_request *request)
+{
+    char allow[API_ID_BYTES];
+    struct call call = call_make(api, request, NULL);
+    const char *type = request->content_type, *query = request->query;
+    struct cost_kind k = {
+        .units = request->body_length > 0 ? request->body_length : 1};
+    uint64_t log = 0;
+
+    (void)route_find(&call, allow, sizeof allow);
+    while (k.units >> log > 1)
+        log++;
+    k.family = cost_hash(type != NULL ? (uint64_t)media_parse(type) : 0,
+                         call.model, strlen(call.model));
+    k.family = cost_hash(k.family, &call.route, sizeof call.route);
+    k.kind =
+        cost_hash(k.family ^ log, query, query != NULL ? strlen(query) : 0);
+    return k;
 }

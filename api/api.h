@@ -88,7 +88,7 @@ struct api_request {
     const char *header_length; /* Inference-Header-Content-Length */
     unsigned scopes;           /* what the caller may do (scope bits) */
     bool has_token;            /* and whether by a token */
-    usec deadline;  /* nobody waits for the reply after it; 0: none */
+    usec deadline; /* nobody waits for the reply after it; 0: none */
     /* Asked between blocks of rows, if not NULL: false, and the rest is not
      * computed. */
     bool (*wanted)(void *arg);
@@ -147,11 +147,12 @@ bool api_refuse_early(struct api *api, const struct api_request *request,
 
 /* Whether the request may take long and belongs to the executor: a big body or
  * one of many rows, more steps than usual, pictures to make or to read, a model
- * that searches for its codes. One row of a thousand numbers is quick. If so,
- * *cost says what it is like. Of a body that is not there yet the length is
- * looked at alone. */
-bool api_is_slow(struct api *api, const struct api_request *request,
-                 size_t length, struct cost_kind *cost);
+ * that searches for its codes. One row of a thousand numbers is quick. A body
+ * that is not there yet (NULL) is told by its length alone. */
+bool api_is_slow(struct api *api, const struct api_request *request);
+
+/* What a slow request is like, for the estimate of its cost. */
+struct cost_kind api_cost(struct api *api, const struct api_request *request);
 
 /* The refusals that the server itself makes, in the error format of the
  * request's route family: 408, 413, 429, 431, 503 with Retry-After ... */

@@ -37,7 +37,7 @@ struct call {
     enum media reply; /* what Accept chose of the row's offers */
     struct options options;
     usec deadline; /* nobody waits after it; 0: none */
-    bool waits; /* set by pending_send: the reply comes from elsewhere */
+    bool waits;    /* set by pending_send: the reply comes from elsewhere */
 };
 
 /* Fills call->response. An error becomes the problem reply of its code; what

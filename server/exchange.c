@@ -20,6 +20,7 @@
  * a connection, whose own refusal is no problem reply. */
 #define MAX_HEADER_BYTES ((size_t)8 * 1024)
 /* Memory that an exchange keeps for the next request. */
+#define SECOND ((nsec)1000000000)
 #define KEEP_BYTES ((size_t)256 * 1024)
 
 void exchange_init(struct exchange *x, struct exchange_rules *rules)
@@ -347,32 +348,33 @@ static void refuse_held(struct exchange *x)
                     "now (--max-held)");
 }
 
-void exchange_refuse_busy(struct exchange *x, nsec wait)
+void exchange_refuse_busy(struct exchange *x, nsec retry)
 {
-    char detail[160];
-
     x->response.account.refusal = METERS_QUEUE;
-    x->response.retry_seconds = (unsigned)(wait / 1000000000) + 1;
-    snprintf(detail, sizeof detail,
-             "so much work waits that this would have to wait for %.1f s "
-             "(--queue-seconds): try again later, or send less at once",
-             (double)wait / 1e9);
-    exchange_refuse(x, 503, detail);
+    x->response.retry_seconds =
+        retry > 0 ? (unsigned)((retry + SECOND - 1) / SECOND) : 1;
+    exchange_refuse(x, 503,
+                    "so much work waits already that this would have to wait "
+                    "too long (--queue-seconds): try again later, or send less "
+                    "at once");
 }
 
 /* A big body is not taken in if there will be no room for it. */
 static bool refuse_busy(struct exchange *x)
 {
-    struct cost_kind cost;
-    nsec wait;
+    struct api *api = x->rules->api;
+    struct api_request whole = x->request;
+    nsec retry;
 
-    if (x->frame.length <= API_QUICK_BYTES || x->rules->executor == NULL ||
-        x->rules->api->registry == NULL ||
-        !api_is_slow(x->rules->api, &x->request, (size_t)x->frame.length,
-                     &cost) ||
-        executor_has_room(x->rules->executor, &cost, &wait))
+    whole.body = NULL;
+    whole.body_length = (size_t)x->frame.length;
+    if (whole.body_length <= API_QUICK_BYTES || x->rules->executor == NULL ||
+        api->registry == NULL || !api_is_slow(api, &whole))
         return false;
-    exchange_refuse_busy(x, wait);
+    struct cost_kind cost = api_cost(api, &whole);
+    if (executor_has_room(x->rules->executor, &cost, &retry))
+        return false;
+    exchange_refuse_busy(x, retry);
     return true;
 }
 
@@ -454,10 +456,10 @@ bool exchange_body(struct exchange *x, const char *bytes, size_t length)
 
 /* ---- reply ---- */
 
-bool exchange_is_slow(const struct exchange *x, struct cost_kind *cost)
+bool exchange_is_slow(const struct exchange *x)
 {
     return !x->answered && x->rules->api->registry != NULL &&
-           api_is_slow(x->rules->api, &x->request, x->body.length, cost);
+           api_is_slow(x->rules->api, &x->request);
 }
 
 bool exchange_run(struct exchange *x)

@@ -97,11 +97,11 @@ bool exchange_body(struct exchange *x, const char *bytes, size_t length);
 
 /* Whether the whole request belongs to the executor: none before the models
  * are loaded. */
-bool exchange_is_slow(const struct exchange *x, struct cost_kind *cost);
+bool exchange_is_slow(const struct exchange *x);
 
-/* Fills the response with the refusal of a slow request that would have to
- * wait so long. */
-void exchange_refuse_busy(struct exchange *x, nsec wait);
+/* Fills the response with the refusal of a slow request for which there may be
+ * room after so long. */
+void exchange_refuse_busy(struct exchange *x, nsec retry);
 
 /* Fills the response, unless it is already. False: it waits for the disk, and
  * the exchange is not to be touched until `ready` is called, which may be

@@ -113,17 +113,18 @@ static bool hand_over(struct visit *v)
 {
     const struct lane_rules *rules = v->connection->lane->rules;
     struct exchange *x = &v->exchange;
-    nsec wait;
+    nsec retry;
 
     v->ticket.run = run_ticket;
+    v->ticket.kind = api_cost(rules->exchange.api, &x->request);
     v->ticket.deadline = clock_now() + rules->deadline;
     if (x->request.deadline != 0 && x->request.deadline < v->ticket.deadline)
         v->ticket.deadline = x->request.deadline;
     x->request.wanted = is_wanted;
     x->request.wanted_arg = v;
-    if (executor_submit(rules->exchange.executor, &v->ticket, &wait))
+    if (executor_submit(rules->exchange.executor, &v->ticket, &retry))
         return true;
-    exchange_refuse_busy(x, wait);
+    exchange_refuse_busy(x, retry);
     return false;
 }
 
@@ -158,7 +159,7 @@ bool connection_work(struct connection *c)
     v->exchange.ready_arg = v;
     v->away = true;
     refuse_lag(v);
-    if (exchange_is_slow(&v->exchange, &v->ticket.kind) && hand_over(v))
+    if (exchange_is_slow(&v->exchange) && hand_over(v))
         return false;
     if (!exchange_run(&v->exchange))
         return false;

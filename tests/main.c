@@ -18,7 +18,7 @@
     X(rehearsal) X(emit) X(orientation) X(pinwheels) X(atoms) X(render)        \
     X(gradients) X(predict) X(optimiser) X(recipe) X(measure) X(rows)          \
     X(layers) X(keep) X(distort) X(trainer) X(tune) X(pruning) X(repository)     \
-    X(registry) X(executor) X(tensor_json) X(routes) X(samples) X(jobs)        \
+    X(registry) X(cost) X(executor) X(tensor_json) X(routes) X(samples) X(jobs)        \
     X(problem) X(infer) X(infer_options) X(infer_formats) X(mask) X(models)    \
     X(pending) X(samples_forms) X(labels) X(fine_tunes) X(events) X(versions)  \
     X(learner) X(learner_restart) X(stream) X(samples_label) X(samples_evict)  \

@@ -9,6 +9,7 @@
 /* Share of the newest in the mean. */
 #define NEWEST 0.125F
 #define LEAST ((nsec)20000)
+#define ROW 8 /* places of one cache line */
 #define MOST ((nsec)3600 * 1000000000)
 
 /* FNV-1a, 64 bit, and a last stir, since tag and place are parts of it. */
@@ -22,11 +23,6 @@ uint64_t cost_hash(uint64_t before, const void *bytes, size_t length)
     h ^= h >> 32;
     h *= 0x9E3779B97F4A7C15u;
     return h ^ (h >> 29);
-}
-
-static size_t place_of(uint64_t hash)
-{
-    return hash & (COST_PLACES - 1);
 }
 
 /* Never 0, which is an empty place. */
@@ -43,26 +39,42 @@ static uint64_t pack(uint64_t hash, float mean)
     return (uint64_t)tag_of(hash) << 32 | bits;
 }
 
-/* Nanoseconds a unit; negative: unknown. */
-static float mean_of(const struct costs *c, uint64_t hash)
+/* The row of places that the kind may be in. */
+static size_t row_of(uint64_t hash)
 {
-    uint64_t word = atomic_load_explicit(&c->places[place_of(hash)],
-                                         memory_order_relaxed);
-    uint32_t bits = (uint32_t)word;
-    float mean;
+    return hash % (COST_PLACES / ROW) * ROW;
+}
 
-    if (word >> 32 != tag_of(hash))
-        return -1;
-    memcpy(&mean, &bits, sizeof mean);
-    return mean;
+/* Nanoseconds a unit; negative: unknown. *at is the kind's place, or one that
+ * it may take: an empty one, or any. */
+static float find(const struct costs *c, uint64_t hash, size_t *at)
+{
+    size_t row = row_of(hash);
+
+    *at = row + (hash >> 24) % ROW;
+    for (size_t i = row; i < row + ROW; i++) {
+        uint64_t word =
+            atomic_load_explicit(&c->places[i], memory_order_relaxed);
+        uint32_t bits = (uint32_t)word;
+        float mean;
+        if (word == 0)
+            *at = i;
+        if (word >> 32 != tag_of(hash))
+            continue;
+        *at = i;
+        memcpy(&mean, &bits, sizeof mean);
+        return mean;
+    }
+    return -1;
 }
 
 nsec cost_estimate(const struct costs *c, const struct cost_kind *k)
 {
-    float mean = mean_of(c, k->kind);
+    size_t at;
+    float mean = find(c, k->kind, &at);
 
     if (mean < 0)
-        mean = mean_of(c, k->family);
+        mean = find(c, k->family, &at);
     if (mean < 0)
         mean = GUESS;
     double ns = (double)mean * (double)k->units;
@@ -72,12 +84,13 @@ nsec cost_estimate(const struct costs *c, const struct cost_kind *k)
 /* Two who learn at once may lose one of the two: it is a mean. */
 static void learn(struct costs *c, uint64_t hash, float one)
 {
-    float mean = mean_of(c, hash);
+    size_t at;
+    float mean = find(c, hash, &at);
 
-    atomic_store_explicit(
-        &c->places[place_of(hash)],
-        pack(hash, mean < 0 ? one : mean + NEWEST * (one - mean)),
-        memory_order_relaxed);
+    if (mean >= 0)
+        one = mean + NEWEST * (one - mean);
+    atomic_store_explicit(&c->places[at], pack(hash, one),
+                          memory_order_relaxed);
 }
 
 void cost_learn(struct costs *c, const struct cost_kind *k, nsec took)

@@ -285,22 +285,27 @@ static void note_refusal(struct executor *x, nsec cost, nsec calm)
         x->refused += wall_time(x, cost);
 }
 
-/* Gives the ticket its promise; false if there is none for it. *wait is how
- * long it would wait, or would have to. */
-static bool promise(struct executor *x, struct ticket *t, nsec *wait)
+/* Gives the ticket its promise; false if there is none for it. */
+static bool promise(struct executor *x, struct ticket *t, nsec *retry)
 {
     nsec now = clock_now_ns();
     nsec calm = x->queue > t->cost ? x->queue : t->cost;
     nsec tight = t->cost / 2 > LEAST_WAIT ? t->cost / 2 : LEAST_WAIT;
 
+    nsec wait;
+
     forgive(x, now);
+    bool room = x->n_waiting < EXECUTOR_MAX_WAITING;
     t->by = now + x->queue + t->cost;
-    if (x->n_waiting < EXECUTOR_MAX_WAITING && fits(x, t, now, wait) &&
-        *wait + x->refused / (nsec)x->n_seats <= calm)
+    if (fits(x, t, now, &wait) && room &&
+        wait + x->refused / (nsec)x->n_seats <= calm)
         return true;
+    *retry = wait - calm;
     t->by = now + tight;
-    if (x->n_waiting < EXECUTOR_MAX_WAITING && fits(x, t, now, wait))
+    if (fits(x, t, now, &wait) && room)
         return true;
+    if (*retry < wait - tight)
+        *retry = wait - tight;
     note_refusal(x, t->cost, calm);
     return false;
 }

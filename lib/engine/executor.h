@@ -53,9 +53,10 @@ struct executor *executor_new(const struct executor_settings *s);
 /* Lets what is queued finish, then stops the threads. */
 void executor_free(struct executor *x);
 
-/* False, at once, if the ticket would wait too long, which *retry then says, or
- * the executor is closing. Else run is called on one of the threads. The
- * ticket is the caller's and must live until then. */
+/* False, at once, if the ticket would wait too long, or the executor is
+ * closing; *retry is then the time until there may be room for it. Else run is
+ * called on one of the threads. The ticket is the caller's and must live until
+ * then. */
 bool executor_submit(struct executor *x, struct ticket *t, nsec *retry);
 
 /* Whether a request like this would be taken now; one that would not counts as
