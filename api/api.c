@@ -7,6 +7,7 @@
 #include "api/api.h"
 
 #include "api/accept.h"
+#include "api/oip/request.h"
 #include "api/print.h"
 #include "api/problem.h"
 #include "api/routes.h"
@@ -69,7 +70,11 @@ static bool refuse_route(struct call *call)
 
     if (route_find(call, allow, sizeof allow)) {
         call->response->account.route = call->route;
-        return false;
+        if (call->version != CALL_NO_VERSION)
+            return false;
+        problem_write(request, 404, "no such version: they are numbers from 1",
+                      call->response);
+        return true;
     }
     buf_init(&detail, DETAIL_BYTES);
     if (allow[0] != 0) {
@@ -80,7 +85,7 @@ static bool refuse_route(struct call *call)
     } else {
         buf_printf(&detail, "there is no such path (names are letters, digits, "
                             ".-_, versions numbers from 1); there are: ");
-        route_list(&detail);
+        route_list(&detail, route_family_of(request->target));
     }
     problem_write(request, allow[0] != 0 ? 405 : 404,
                   buf_failed(&detail) ? "no such route" : detail.data,
@@ -113,7 +118,7 @@ static bool refuse_type(struct call *call, size_t length)
     const char *type = call->request->content_type;
     char list[API_ID_BYTES], detail[256];
 
-    if (call->route->takes == 0 ||
+    if (call->route->takes == 0 || (call->route->takes & MEDIA_ANY) != 0 ||
         ((call->route->takes & MEDIA_NOTHING) != 0 && length == 0))
         return false;
     unsigned media = type != NULL ? media_parse(type) : 0;
@@ -232,14 +237,14 @@ static enum err_code run(struct call *call, struct err *e)
 {
     const char *query = call->request->query;
 
-    /* Probes and files take no options and ignore what stands there. */
-    if (strncmp(call->request->target, "/v1/", 4) != 0)
-        return call->route->handle(call, e);
-    if (query != NULL &&
+    /* The others take no options and ignore what stands there. */
+    if (route_family_of(call->request->target) == FAMILY_NATIVE &&
+        query != NULL &&
         options_read_query(&call->options, call->route->options, query, e) !=
             ERR_OK)
         return e->code;
-    if (call->api->registry == NULL) {
+    /* What anybody may ask does without models, or says that there are none. */
+    if (call->route->scope != 0 && call->api->registry == NULL) {
         call->response->account.refusal = METERS_LOADING;
         return err_set(e, ERR_BUSY, "the models are being loaded");
     }
@@ -287,8 +292,25 @@ static bool json_is_slow(const char *text, size_t length)
     return lists > QUICK_LISTS;
 }
 
-static bool body_is_slow(const struct api_request *request)
+/* JSON, and maybe bytes behind it. */
+static bool open_body_is_slow(const struct api_request *request)
 {
+    size_t json_length;
+    struct err e;
+
+    if (oip_header_length(request, &json_length, &e) != ERR_OK)
+        return false; /* refused at once */
+    return json_is_slow(request->body, json_length) ||
+           request->body_length - json_length > QUICK_NPY_BYTES;
+}
+
+static bool body_is_slow(const struct route *route,
+                         const struct api_request *request)
+{
+    if ((route->takes & MEDIA_ANY) != 0)
+        return open_body_is_slow(request);
+    if (request->content_type == NULL)
+        return false;
     switch (media_parse(request->content_type)) {
     case MEDIA_JSON:
     case MEDIA_NDJSON:
@@ -322,11 +344,11 @@ bool api_is_slow(struct api *api, const struct api_request *request)
         return false;
     if (call.route->speed == ROUTE_SLOW)
         return true;
-    if (call.route->takes == 0 || request->content_type == NULL)
+    if (call.route->takes == 0)
         return false;
     if (call.route->speed == ROUTE_BODY)
-        return body_is_slow(request);
-    return may_set_steps(request->query) || body_is_slow(request) ||
+        return body_is_slow(call.route, request);
+    return may_set_steps(request->query) || body_is_slow(call.route, request) ||
            model_is_slow(&call);
 }
 

@@ -12,7 +12,6 @@
 #include "lib/base/buf.h"
 #include "lib/engine/cost.h"
 #include "lib/engine/registry.h"
-#include "lib/store/samples.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -50,7 +49,8 @@ enum scope {
 struct learning {
     struct store *store;
     struct learner *learner;
-    struct samples_limits limits;
+    /* May change at any time. */
+    atomic_size_t max_samples, max_labels;
 };
 
 /* What lives as long as the process; the caller fills it. */
@@ -86,14 +86,18 @@ struct api_request {
     const char *idempotency_key;
     const char *last_event_id;
     const char *header_length; /* Inference-Header-Content-Length */
-    unsigned scopes;           /* what the caller may do (scope bits) */
-    bool has_token;            /* and whether by a token */
-    usec deadline; /* nobody waits for the reply after it; 0: none */
+    const char *origin;
+    const char *cors_method;  /* Access-Control-Request-Method */
+    const char *cors_headers; /* Access-Control-Request-Headers */
+    const char *trace;        /* 32 hex digits of a traceparent, see trace.h */
+    unsigned scopes;          /* what the caller may do (scope bits) */
+    bool has_token;           /* and whether by a token */
+    usec deadline;            /* nobody waits for the reply after it; 0: none */
     /* Asked between blocks of rows, if not NULL: false, and the rest is not
      * computed. */
     bool (*wanted)(void *arg);
     void *wanted_arg;
-    const char *id; /* checked and made by the server, never NULL */
+    const char *id;           /* checked and made by the server, never NULL */
     const char *body;
     size_t body_length;
     struct arena *memory;

@@ -76,6 +76,7 @@ enum err_code body_read_inputs(struct call *call, const struct model *m,
     case MEDIA_NPZ:
     case MEDIA_EVENTS:
     case MEDIA_NOTHING:
+    case MEDIA_ANY:
         break;
     }
     return err_set(e, ERR_INTERNAL, "a body of no type");

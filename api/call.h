@@ -20,10 +20,14 @@ enum media {
     MEDIA_NDJSON = 1 << 4,
     MEDIA_NPZ = 1 << 5,
     MEDIA_EVENTS = 1 << 6,
-    MEDIA_NOTHING = 1 << 7 /* in a row: there need not be a body */
+    MEDIA_NOTHING = 1 << 7, /* in a row: there need not be a body */
+    MEDIA_ANY = 1 << 8      /* in a row: its type is not looked at */
 };
 
 struct route;
+
+/* A version in the path that is none: no model has it. */
+#define CALL_NO_VERSION UINT64_MAX
 
 struct call {
     struct api *api;

@@ -5,6 +5,8 @@
  * ready, unless its operator said that models may be missing. Where only
  * learning is out of order it is ready but degraded.
  */
+#include "api/health.h"
+
 #include "api/handlers.h"
 #include "lib/store/store.h"
 
@@ -18,6 +20,20 @@ enum err_code health_live(struct call *call, struct err *e)
     call->response->content_type = "application/json";
     buf_text(&call->response->body, "{\"status\":\"ok\"}\n");
     return ERR_OK;
+}
+
+/* One that was taken out of service on purpose is a model all the same. */
+static bool see_model(void *arg, const char *name, uint64_t version,
+                      enum registry_state state, const char *why)
+{
+    bool *seen = arg;
+
+    (void)name;
+    (void)version;
+    (void)state;
+    (void)why;
+    *seen = true;
+    return false;
 }
 
 static bool count_model(void *arg, const char *name, uint64_t in_service)
@@ -34,16 +50,13 @@ static bool count_model(void *arg, const char *name, uint64_t in_service)
  * lock. */
 struct reasons {
     struct arena *memory;
-    struct reason {
-        struct reason *next;
-        const char *text;
-    } * first, **last;
+    struct health_reason *first, **last;
     bool failed;
 };
 
 static bool add_reason(struct reasons *r, const char *text)
 {
-    struct reason *item = arena_take(r->memory, 1, sizeof *item);
+    struct health_reason *item = arena_take(r->memory, 1, sizeof *item);
 
     if (item != NULL)
         item->text = arena_text(r->memory, text, strlen(text));
@@ -72,12 +85,15 @@ static bool add_failure(void *arg, const char *name, uint64_t version,
 
 /* What is wrong with what was loaded. */
 static void add_reasons(struct reasons *r, const struct api *api,
-                        struct registry *registry, size_t models)
+                        struct registry *registry)
 {
+    bool any = false;
+
     if (api->missing_models != NULL)
         add_reason(r, api->missing_models);
     registry_each_failure(registry, add_failure, r);
-    if (models == 0 && r->first == NULL)
+    registry_each_state(registry, see_model, &any);
+    if (!any && r->first == NULL)
         add_reason(r, "there is no model in the models folder");
 }
 
@@ -97,10 +113,10 @@ static bool add_trouble(struct reasons *r, const struct api *api)
     return add_reason(r, text);
 }
 
-static void print_reasons(struct buf *b, const struct reason *first)
+static void print_reasons(struct buf *b, const struct health_reason *first)
 {
     buf_text(b, ",\"reasons\":[");
-    for (const struct reason *i = first; i != NULL; i = i->next) {
+    for (const struct health_reason *i = first; i != NULL; i = i->next) {
         if (i != first)
             buf_char(b, ',');
         buf_json_text(b, i->text);
@@ -108,38 +124,59 @@ static void print_reasons(struct buf *b, const struct reason *first)
     buf_char(b, ']');
 }
 
-enum err_code health_ready(struct call *call, struct err *e)
+bool health_draining(const struct api *api)
 {
-    struct api *api = call->api;
-    struct buf *b = &call->response->body;
+    return api->draining != NULL && api->draining(api->draining_arg);
+}
+
+enum err_code health_look(const struct call *call, struct health *h,
+                          struct err *e)
+{
+    const struct api *api = call->api;
     struct registry *registry = api->registry; /* before what it publishes */
     struct reasons reasons = {.memory = call->request->memory};
-    size_t models = 0;
-    bool draining = api->draining != NULL && api->draining(api->draining_arg);
+    bool draining = health_draining(api);
 
+    h->models = 0;
     reasons.last = &reasons.first;
     if (registry != NULL) {
-        registry_each_model(registry, count_model, &models);
-        add_reasons(&reasons, api, registry, models);
+        registry_each_model(registry, count_model, &h->models);
+        add_reasons(&reasons, api, registry);
     }
     bool failed = reasons.first != NULL && !api->allow_missing_models;
     bool degraded = registry != NULL && add_trouble(&reasons, api);
     if (reasons.failed)
         return err_set(e, ERR_NO_MEMORY, "no memory for reasons");
-    const char *status = draining           ? "draining"
-                         : registry == NULL ? "loading"
-                         : failed           ? "failed"
-                         : degraded         ? "degraded"
-                                            : "ready";
-    bool ready = !draining && registry != NULL && !failed;
+    h->status = draining           ? "draining"
+                : registry == NULL ? "loading"
+                : failed           ? "failed"
+                : degraded         ? "degraded"
+                                   : "ready";
+    h->ready = !draining && registry != NULL && !failed;
+    h->reasons = reasons.first;
+    return ERR_OK;
+}
+
+struct buf *health_begin(struct call *call, bool ready)
+{
     call->response->status = ready ? 200 : 503;
     call->response->content_type = "application/json";
     api_response_header(call->response, "Cache-Control", "no-store");
     if (!ready)
         api_response_header(call->response, "Retry-After", "1");
-    buf_printf(b, "{\"status\":\"%s\",\"models\":%zu", status, models);
-    if (reasons.first != NULL || !ready)
-        print_reasons(b, reasons.first);
+    return &call->response->body;
+}
+
+enum err_code health_ready(struct call *call, struct err *e)
+{
+    struct health h;
+
+    if (health_look(call, &h, e) != ERR_OK)
+        return e->code;
+    struct buf *b = health_begin(call, h.ready);
+    buf_printf(b, "{\"status\":\"%s\",\"models\":%zu", h.status, h.models);
+    if (h.reasons != NULL || !h.ready)
+        print_reasons(b, h.reasons);
     buf_text(b, "}\n");
     return ERR_OK;
 }

@@ -2,6 +2,8 @@
  * decode. The route's row says which outputs it stands for; here is settled
  * what this model can give of them, and the version is held while it works.
  */
+#include "api/infer.h"
+
 #include "api/accept.h"
 #include "api/body.h"
 #include "api/handlers.h"
@@ -131,10 +133,10 @@ static enum err_code decode(struct run *r, struct err *e)
     return reply_write(r, e);
 }
 
-/* Holds the version that the path names while `work` runs. */
-static enum err_code
-with_model(struct call *call,
-           enum err_code (*work)(struct run *r, struct err *e), struct err *e)
+enum err_code infer_with_model(struct call *call,
+                               enum err_code (*work)(struct run *r,
+                                                     struct err *e),
+                               struct err *e)
 {
     struct run r = {.call = call};
 
@@ -154,10 +156,10 @@ with_model(struct call *call,
 
 enum err_code infer_handle(struct call *call, struct err *e)
 {
-    return with_model(call, infer, e);
+    return infer_with_model(call, infer, e);
 }
 
 enum err_code decode_handle(struct call *call, struct err *e)
 {
-    return with_model(call, decode, e);
+    return infer_with_model(call, decode, e);
 }

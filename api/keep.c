@@ -7,10 +7,10 @@ static enum err_code write_rows(struct pending *p, struct database *db,
                                 struct err *e)
 {
     struct keep *k = (struct keep *)p;
-    const struct samples_limits *limits = &p->call.api->learning->limits;
+    const struct samples_limits limits = learning_limits(&p->call);
 
     enum err_code code =
-        samples_add(db, &k->rows, limits, &k->batch, k->ids, e);
+        samples_add(db, &k->rows, &limits, &k->batch, k->ids, e);
     if (code == ERR_TOO_LARGE) /* not the body, what it says */
         e->code = ERR_SHAPE;
     if (code == ERR_OK)

@@ -6,6 +6,7 @@
 
 #include "api/pending.h"
 #include "api/tensor.h"
+#include "lib/store/samples.h"
 
 struct keep {
     struct pending pending;

@@ -19,11 +19,11 @@ static enum err_code write_label(struct pending *p, struct database *db,
     const struct call *call = &p->call;
     const struct label *l = &((struct put *)p)->label;
     const char *text = l->given ? l->text : NULL;
+    const struct samples_limits limits = learning_limits(call);
     struct buf *b = &call->response->body;
 
-    enum err_code code =
-        samples_set_label(db, call->model, (int64_t)call->sample, text,
-                          &call->api->learning->limits, e);
+    enum err_code code = samples_set_label(
+        db, call->model, (int64_t)call->sample, text, &limits, e);
     if (code == ERR_TOO_LARGE) /* not the body, what it says */
         e->code = ERR_SHAPE;
     if (code != ERR_OK)

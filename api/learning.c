@@ -14,6 +14,14 @@ const struct learning *learning_need(const struct call *call, struct err *e)
     return api->learning;
 }
 
+struct samples_limits learning_limits(const struct call *call)
+{
+    const struct learning *learning = call->api->learning;
+
+    return (struct samples_limits){.max_samples = learning->max_samples,
+                                   .max_labels = learning->max_labels};
+}
+
 struct database *learning_read(const struct call *call, struct err *e)
 {
     const struct learning *learning = learning_need(call, e);
@@ -40,6 +48,7 @@ enum err_code learning_blame(struct err *e)
     case ERR_SHAPE:
     case ERR_NOT_FOUND:
     case ERR_CONFLICT:
+    case ERR_STALE:
     case ERR_TOO_LARGE:
     case ERR_BUSY:
     case ERR_DEADLINE:

@@ -5,10 +5,14 @@
 #define SPARSED_API_LEARNING_H
 
 #include "api/call.h"
+#include "lib/store/samples.h"
 #include "lib/store/store.h"
 
 /* NULL: ERR_BUSY with the reason why nothing can be learned. */
 const struct learning *learning_need(const struct call *call, struct err *e);
+
+/* As they are now. */
+struct samples_limits learning_limits(const struct call *call);
 
 /* A connection for reading, given back with store_end_read. NULL: likewise, or
  * because the store fails. */

@@ -285,6 +285,15 @@ static enum err_code set_from_json(struct options *o,
     return ERR_OK;
 }
 
+static enum err_code read_member(struct options *o,
+                                 const struct option_row *row,
+                                 const struct json *value, struct err *e)
+{
+    enum err_code code = mark_given(o, row, e);
+
+    return code != ERR_OK ? code : set_from_json(o, row, value, e);
+}
+
 enum err_code options_read_json(struct options *o, unsigned allowed,
                                 const struct json *object,
                                 const char *const *others, struct err *e)
@@ -297,9 +306,22 @@ enum err_code options_read_json(struct options *o, unsigned allowed,
         const struct option_row *row = find(allowed, name);
         if (row == NULL)
             return refuse_unknown(allowed, name, others, e);
-        enum err_code code = mark_given(o, row, e);
-        if (code == ERR_OK)
-            code = set_from_json(o, row, j, e);
+        enum err_code code = read_member(o, row, j, e);
+        if (code != ERR_OK)
+            return code;
+    }
+    return ERR_OK;
+}
+
+enum err_code options_read_some(struct options *o, unsigned allowed,
+                                const struct json *object, struct err *e)
+{
+    for (const struct json *j = json_first(object); j != NULL;
+         j = json_next(j)) {
+        const struct option_row *row = find(allowed, json_key(j));
+        if (row == NULL || json_is_null(j))
+            continue;
+        enum err_code code = read_member(o, row, j, e);
         if (code != ERR_OK)
             return code;
     }

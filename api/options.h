@@ -94,6 +94,11 @@ enum err_code options_read_json(struct options *o, unsigned allowed,
                                 const char *const *others, struct err *e)
     ERR_CHECKED;
 
+/* The same, but what is no option of ours, or null, is somebody else's. */
+enum err_code options_read_some(struct options *o, unsigned allowed,
+                                const struct json *object, struct err *e)
+    ERR_CHECKED;
+
 /* "top=3&format=dense": raw, without '?'. ERR_INVALID for a bad escape. */
 enum err_code options_read_query(struct options *o, unsigned allowed,
                                  const char *query, struct err *e) ERR_CHECKED;

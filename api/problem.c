@@ -3,6 +3,8 @@
  */
 #include "api/problem.h"
 
+#include "api/routes.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -17,6 +19,8 @@ int problem_status(enum err_code code)
         return 404;
     case ERR_CONFLICT:
         return 409;
+    case ERR_STALE:
+        return 412;
     case ERR_TOO_LARGE:
         return 413;
     case ERR_DENIED:
@@ -75,9 +79,11 @@ static const char *title(int status)
     return "Error";
 }
 
-static bool is_inference_protocol(const char *target)
+/* The Open Inference Protocol has one status for all that a request can do
+ * wrong. */
+static int open_status(int status)
 {
-    return strcmp(target, "/v2") == 0 || strncmp(target, "/v2/", 4) == 0;
+    return status == 409 || status == 422 ? 400 : status;
 }
 
 static void print_problem(struct buf *b, int status, const char *detail,
@@ -110,7 +116,10 @@ void problem_write(const struct api_request *request, int status,
 {
     const char *target = request->target != NULL ? request->target : "";
     const char *id = request->id != NULL ? request->id : "";
+    bool open = route_family_of(target) == FAMILY_OPEN;
 
+    if (open)
+        status = open_status(status);
     buf_reset(&response->body);
     response->fixed = NULL;
     response->fixed_length = 0;
@@ -119,7 +128,7 @@ void problem_write(const struct api_request *request, int status,
     response->status = status;
     if (status == 429 || status == 503)
         add_retry_after(response);
-    if (is_inference_protocol(target)) {
+    if (open) {
         response->content_type = "application/json";
         buf_text(&response->body, "{\"error\":");
         buf_json_text(&response->body, detail);

@@ -16,9 +16,10 @@
 
 /* ---- JSON ---- */
 
-static void open_part(struct buf *b, const struct reply_part *part)
+static void open_part(const struct run *r, const struct reply_part *part)
 {
-    buf_printf(b, ",\"%s\":[", part->name);
+    buf_printf(&r->call->response->body, ",\"%s\":[",
+               r->member != NULL ? r->member : part->name);
 }
 
 static enum err_code print_rows(struct run *r, const struct reply_part *part,
@@ -43,7 +44,7 @@ static enum err_code print_block(struct run *r, struct buf *own, struct err *e)
         if ((r->outputs & part->output) == 0)
             continue;
         if (own == NULL)
-            open_part(body, part);
+            open_part(r, part);
         if (print_rows(r, part, own == NULL ? body : &own[i], e) != ERR_OK)
             return e->code;
         if (own == NULL)
@@ -61,7 +62,7 @@ static void join(struct run *r, struct buf *own)
     for (size_t i = 0; i < REPLY_PARTS; i++) {
         if ((r->outputs & reply_parts[i].output) == 0)
             continue;
-        open_part(body, &reply_parts[i]);
+        open_part(r, &reply_parts[i]);
         buf_add(body, own[i].data, own[i].length);
         buf_char(body, ']');
         buf_fini(&own[i]);

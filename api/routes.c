@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define MAX_SEGMENTS 8
-#define SEGMENT_BYTES (REPOSITORY_MAX_NAME + 1)
+#define SEGMENT_BYTES (REPOSITORY_MAX_NAME + 16) /* a word may follow */
 
 #define ANY_BODY (MEDIA_JSON | MEDIA_NPY | MEDIA_PNG | MEDIA_JPEG)
 #define ANY_SAMPLES (ANY_BODY | MEDIA_NDJSON | MEDIA_NPZ)
@@ -53,6 +53,13 @@
         ROUTE_QUICK, SCOPE_INFER
 #define INFERS                                                                 \
     infer_handle, ANY_BODY, MEDIA_JSON, FOR_INFER, 0, ROUTE_QUICK, SCOPE_INFER
+#define PREDICTS                                                               \
+    predict_handle, MEDIA_JSON, MEDIA_JSON, OPTION_STEPS | OPTION_TOP, 0,      \
+        ROUTE_QUICK, SCOPE_INFER
+#define OPEN_INFERS oip_infer, MEDIA_ANY, 0, 0, 0, ROUTE_QUICK, SCOPE_INFER
+#define OPEN_SHOWS(handle, scope) SHOWS(handle, 0, ROUTE_QUICK, scope)
+#define OPEN_TELLS(handle, speed, scope)                                       \
+    handle, MEDIA_ANY, 0, 0, 0, speed, scope
 
 /* clang-format off */
 const struct route routes[] = {
@@ -62,6 +69,7 @@ const struct route routes[] = {
     {"POST", "/v1/models/{model}/classify", CLASSIFIES},
     {"POST", "/v1/models/{model}/decode", DECODES},
     {"POST", "/v1/models/{model}/infer", INFERS},
+    {"POST", "/v1/models/{model}:predict", PREDICTS},
     {"POST", "/v1/models/{model}/versions/{version}/encode", ENCODES},
     {"POST", "/v1/models/{model}/versions/{version}/pool", POOLS},
     {"POST", "/v1/models/{model}/versions/{version}/reconstruct", RECONSTRUCTS},
@@ -99,8 +107,32 @@ const struct route routes[] = {
      SHOWS(fine_tunes_cancel, 0, ROUTE_QUICK, SCOPE_LEARN)},
     {"GET", "/v1/fine-tunes/{job}/events",
      events_open, 0, MEDIA_EVENTS, 0, 0, ROUTE_SLOW, SCOPE_LEARN},
+    {"GET", "/v2", OPEN_SHOWS(oip_server, 0)},
+    {"GET", "/v2/", OPEN_SHOWS(oip_server, 0)},
+    {"GET", "/v2/health/live", OPEN_SHOWS(oip_live, 0)},
+    {"GET", "/v2/health/ready", OPEN_SHOWS(oip_ready, 0)},
+    {"GET", "/v2/models", OPEN_SHOWS(oip_models, SCOPE_INFER)},
+    {"GET", "/v2/models/stats", OPEN_SHOWS(oip_statistics, SCOPE_INFER)},
+    {"GET", "/v2/models/{model}", OPEN_SHOWS(oip_model, SCOPE_INFER)},
+    {"GET", "/v2/models/{model}/ready", OPEN_SHOWS(oip_model_ready, 0)},
+    {"GET", "/v2/models/{model}/config", OPEN_SHOWS(oip_config, SCOPE_INFER)},
+    {"POST", "/v2/models/{model}/infer", OPEN_INFERS},
+    {"GET", "/v2/models/{model}/versions/{version}", OPEN_SHOWS(oip_model, SCOPE_INFER)},
+    {"GET", "/v2/models/{model}/versions/{version}/ready", OPEN_SHOWS(oip_model_ready, 0)},
+    {"GET", "/v2/models/{model}/versions/{version}/config",
+     OPEN_SHOWS(oip_config, SCOPE_INFER)},
+    {"POST", "/v2/models/{model}/versions/{version}/infer", OPEN_INFERS},
+    {"GET", "/v2/models/{model}/stats", OPEN_SHOWS(oip_statistics, SCOPE_INFER)},
+    {"GET", "/v2/models/{model}/versions/{version}/stats",
+     OPEN_SHOWS(oip_statistics, SCOPE_INFER)},
+    {"POST", "/v2/repository/index", OPEN_TELLS(oip_index, ROUTE_BODY, SCOPE_INFER)},
+    {"POST", "/v2/repository/models/{model}/load",
+     OPEN_TELLS(oip_load, ROUTE_SLOW, SCOPE_ADMIN)},
+    {"POST", "/v2/repository/models/{model}/unload",
+     OPEN_TELLS(oip_unload, ROUTE_SLOW, SCOPE_ADMIN)},
     {"GET", "/healthz", SHOWS(health_live, 0, ROUTE_QUICK, 0)},
     {"GET", "/readyz", SHOWS(health_ready, 0, ROUTE_QUICK, 0)},
+    {"GET", "/metrics", SHOWS(metrics_show, 0, ROUTE_QUICK, 0)},
     {"GET", "/openapi.yaml", SHOWS(assets_file, 0, ROUTE_QUICK, 0)},
     {"GET", "/", SHOWS(assets_index, 0, ROUTE_QUICK, 0)},
     {NULL, NULL, SHOWS(NULL, 0, ROUTE_QUICK, 0)},
@@ -110,6 +142,15 @@ const struct route routes[] = {
 /* The demo's files: in the embedded table, and no operations. */
 static const struct route file_route = {"GET", "/{file}",
                                         SHOWS(assets_file, 0, ROUTE_QUICK, 0)};
+
+enum route_family route_family_of(const char *target)
+{
+    if (target == NULL || target[0] != '/' || target[1] != 'v' ||
+        (target[2] != '1' && target[2] != '2') ||
+        (target[3] != 0 && target[3] != '/'))
+        return FAMILY_PLAIN;
+    return target[2] == '1' ? FAMILY_NATIVE : FAMILY_OPEN;
+}
 
 /* ---- matching ---- */
 
@@ -171,21 +212,38 @@ static bool match_number(struct call *call, size_t i, const char *text)
 {
     uint64_t value;
 
-    if (!read_number(text, &value) || value < numbers[i].min)
-        return false;
+    if (!read_number(text, &value) || value < numbers[i].min) {
+        /* The Open Inference Protocol's versions are any text. */
+        if (route_family_of(call->request->target) != FAMILY_OPEN)
+            return false;
+        value = CALL_NO_VERSION;
+    }
     memcpy((char *)call + numbers[i].offset, &value, sizeof value);
+    return true;
+}
+
+/* A name, and the word after it if the pattern has one. */
+static bool match_model(struct call *call, const char *word, size_t length,
+                        const char *text)
+{
+    size_t size = strlen(text);
+
+    if (size < length || memcmp(text + size - length, word, length) != 0 ||
+        !repository_name_ok(text, size - length))
+        return false;
+    memcpy(call->model, text, size - length);
+    call->model[size - length] = 0;
     return true;
 }
 
 static bool match_segment(struct call *call, const char *pattern, size_t length,
                           const char *text)
 {
-    if (length == 7 && memcmp(pattern, "{model}", 7) == 0) {
-        if (!repository_name_ok(text, strlen(text)))
-            return false;
-        memcpy(call->model, text, strlen(text) + 1);
-        return true;
-    }
+    static const char model[] = "{model}";
+    size_t name = sizeof model - 1;
+
+    if (length >= name && memcmp(pattern, model, name) == 0)
+        return match_model(call, pattern + name, length - name, text);
     for (size_t i = 0; i < N_NUMBERS; i++) {
         if (strlen(numbers[i].name) == length &&
             memcmp(pattern, numbers[i].name, length) == 0)
@@ -294,12 +352,13 @@ static bool has_twin(const struct route *row)
     return other->method != NULL;
 }
 
-void route_list(struct buf *b)
+void route_list(struct buf *b, enum route_family family)
 {
     const char *before = "";
 
     for (const struct route *row = routes; row->method != NULL; row++) {
-        if (has_twin(row))
+        bool open = route_family_of(row->pattern) == FAMILY_OPEN;
+        if (has_twin(row) || open != (family == FAMILY_OPEN))
             continue;
         buf_printf(b, "%s%s %s", before, row->method, row->pattern);
         before = ", ";

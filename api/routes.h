@@ -12,13 +12,21 @@
 
 #include <stdbool.h>
 
+/* Whose manners a path has: its errors, types, options. */
+enum route_family {
+    FAMILY_PLAIN,  /* probes and files */
+    FAMILY_NATIVE, /* /v1 */
+    FAMILY_OPEN    /* /v2, the Open Inference Protocol */
+};
+
 /* QUICK: unless the body is big, or the model searches for its codes; BODY:
  * unless the body is big. */
 enum route_speed { ROUTE_QUICK, ROUTE_BODY, ROUTE_SLOW };
 
 struct route {
     const char *method;
-    const char *pattern; /* {model}, {version} ... stand for a segment */
+    const char *pattern; /* {model}, {version} ... stand for a segment; a
+                            word may follow the model, as in {model}:do */
     api_handler *handle;
     unsigned takes;   /* bodies (media bits); 0: none */
     unsigned gives;   /* replies that Accept chooses from; 0: one kind only */
@@ -31,6 +39,9 @@ struct route {
 /* Ends with a row of NULLs. */
 extern const struct route routes[];
 
+/* NULL: FAMILY_PLAIN. */
+enum route_family route_family_of(const char *target);
+
 /* Finds the row and fills call->route and the parts of the path. Otherwise
  * false: call->route is NULL, and `allow` (size bytes) holds the methods that
  * the path does have, as in "GET, HEAD", or "" if there is no such path. */
@@ -41,7 +52,8 @@ bool route_find(struct call *call, char *allow, size_t size);
 size_t route_index(const struct route *route);
 const struct route *route_at(size_t index);
 
-/* Appends what there is, for the detail of a 404. */
-void route_list(struct buf *b);
+/* Appends what there is, for the detail of a 404: the Open Inference Protocol
+ * apart from the rest. */
+void route_list(struct buf *b, enum route_family family);
 
 #endif

@@ -20,6 +20,8 @@ struct run {
     bool decode;         /* rows are codes */
     const float *scales; /* (rows.B) for decode, or NULL */
     struct pick pick;    /* scratch of one row */
+    const char *member;  /* what the one member of the reply is called; NULL:
+                            each part has its own name */
 
     /* The block that run_block computed last, in the request's arena: */
     size_t first; /* its first row */

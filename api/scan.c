@@ -34,10 +34,22 @@ static size_t number(const struct scan *s, double *value)
     return json_scan_number(s->at, length, value);
 }
 
+enum err_code scan_number(struct scan *s, double *value, struct err *e)
+{
+    size_t used = number(s, value);
+
+    if (used == 0)
+        return scan_refuse(s, "a number", e);
+    if (fabs(*value) >= FLOAT_OVERFLOW)
+        return err_set(e, ERR_SHAPE, "%.*s is not finite as a 32-bit float",
+                       used > 40 ? 40 : (int)used, s->at);
+    s->at += used;
+    return ERR_OK;
+}
+
 enum err_code scan_float(struct scan *s, float *value, struct err *e)
 {
     double wide;
-    size_t used;
 
     /* Most numbers of most pictures. */
     if (s->end - s->at >= 2 && s->at[0] == '0' &&
@@ -46,14 +58,9 @@ enum err_code scan_float(struct scan *s, float *value, struct err *e)
         s->at++;
         return ERR_OK;
     }
-    used = number(s, &wide);
-    if (used == 0)
-        return scan_refuse(s, "a number", e);
-    if (fabs(wide) >= FLOAT_OVERFLOW)
-        return err_set(e, ERR_SHAPE, "%.*s is not finite as a 32-bit float",
-                       used > 40 ? 40 : (int)used, s->at);
+    if (scan_number(s, &wide, e) != ERR_OK)
+        return e->code;
     *value = (float)wide;
-    s->at += used;
     return ERR_OK;
 }
 

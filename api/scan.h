@@ -41,7 +41,11 @@ static inline bool scan_sees(const struct scan *s, char c)
     return s->at < s->end && *s->at == c;
 }
 
-/* A number that is a finite float. `e` says why not. */
+/* A number that is finite as a float too. `e` says why not. */
+enum err_code scan_number(struct scan *s, double *value, struct err *e)
+    ERR_CHECKED;
+
+/* The same, rounded. */
 enum err_code scan_float(struct scan *s, float *value, struct err *e)
     ERR_CHECKED;
 

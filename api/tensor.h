@@ -24,7 +24,8 @@ struct tensor {
     size_t shape[3];
     bool scale_bytes; /* 8-bit numbers: 0..255 becomes low..high */
     float low, high;
-    bool flags; /* in JSON: each number is 0 or 1, or false or true */
+    const char *member; /* in JSON: or each row is an object of this member */
+    bool flags;         /* in JSON: each number is 0 or 1, or false or true */
     struct arena *memory;
     /* Found: */
     size_t B;
@@ -46,7 +47,12 @@ enum err_code tensor_take(struct tensor *r, size_t B, struct err *e)
 /* ERR_SHAPE for B = 0 and for numbers that are not finite. */
 enum err_code tensor_check(const struct tensor *r, struct err *e) ERR_CHECKED;
 
-/* (size), (B,size), the nested shape, or (B, nested shape). */
+/* How many rows an array of this shape has: it is (size), (B,size), the nested
+ * shape, or (B, nested shape). Otherwise ERR_SHAPE, with what is wanted. */
+enum err_code tensor_count_rows(const struct tensor *r, const size_t *shape,
+                                size_t rank, size_t *B, struct err *e)
+    ERR_CHECKED;
+
 enum err_code tensor_read_npy(struct tensor *r, const char *bytes,
                               size_t length, struct err *e) ERR_CHECKED;
 

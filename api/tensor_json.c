@@ -96,16 +96,15 @@ static enum err_code walk_member(struct scan *s, const char **copied,
     return ERR_OK;
 }
 
+/* One object, at the place; leaves the scan after it. */
 static enum err_code walk(struct scan *s, struct rest *rest,
                           struct tensor_member *members, size_t n,
                           struct err *e)
 {
     const char *copied = s->at;
 
-    scan_space(s);
-    if (!scan_sees(s, '{'))
-        return scan_refuse(s, "the body to be an object", e);
-    scan_char(s, '{');
+    if (!scan_char(s, '{'))
+        return scan_refuse(s, "an object", e);
     if (!scan_char(s, '}')) {
         do {
             if (walk_member(s, &copied, rest, members, n, e) != ERR_OK)
@@ -114,12 +113,7 @@ static enum err_code walk(struct scan *s, struct rest *rest,
         if (!scan_char(s, '}'))
             return err_set(e, ERR_INVALID, "JSON: the object does not end");
     }
-    scan_space(s);
-    if (s->at != s->end)
-        return err_set(e, ERR_INVALID, "JSON: text after the value");
-    if (!rest_add(rest, copied, s->end))
-        return too_much(NULL, e);
-    return ERR_OK;
+    return rest_add(rest, copied, s->at) ? ERR_OK : too_much(NULL, e);
 }
 
 enum err_code tensor_json_blame(const char *text, size_t length, struct err *e)
@@ -131,14 +125,12 @@ enum err_code tensor_json_blame(const char *text, size_t length, struct err *e)
     return e->code;
 }
 
-struct json *tensor_json_read(const char *text, size_t length,
-                              struct tensor_member *members, size_t n,
-                              struct arena *memory, struct err *e)
+struct json *tensor_json_object(struct scan *s, struct tensor_member *members,
+                                size_t n, struct arena *memory, struct err *e)
 {
-    struct scan s = {text, text + length};
+    size_t length = (size_t)(s->end - s->at);
     struct rest rest = {
         .room = length < TENSOR_JSON_MAX_REST ? length : TENSOR_JSON_MAX_REST};
-    struct json *object = NULL;
 
     rest.room += n; /* the zeros */
     rest.text = arena_take(memory, rest.room, 1);
@@ -146,8 +138,29 @@ struct json *tensor_json_read(const char *text, size_t length,
         err_set(e, ERR_NO_MEMORY, "no memory for a body of %zu bytes", length);
         return NULL;
     }
-    if (walk(&s, &rest, members, n, e) == ERR_OK)
-        object = json_parse(rest.text, rest.length, e);
+    return walk(s, &rest, members, n, e) == ERR_OK
+               ? json_parse(rest.text, rest.length, e)
+               : NULL;
+}
+
+struct json *tensor_json_read(const char *text, size_t length,
+                              struct tensor_member *members, size_t n,
+                              struct arena *memory, struct err *e)
+{
+    struct scan s = {text, text + length};
+    struct json *object = NULL;
+
+    scan_space(&s);
+    if (scan_sees(&s, '{'))
+        object = tensor_json_object(&s, members, n, memory, e);
+    else
+        scan_refuse(&s, "the body to be an object", e);
+    scan_space(&s);
+    if (object != NULL && s.at != s.end) {
+        err_set(e, ERR_INVALID, "JSON: text after the value");
+        json_free(object);
+        object = NULL;
+    }
     if (object == NULL)
         tensor_json_blame(text, length, e);
     return object;
@@ -290,6 +303,39 @@ static enum err_code read_row(const struct tensor *rows, struct scan *s,
     return read_level(&r, 0, e);
 }
 
+/* {"input": row}: no other member. */
+static enum err_code read_wrapped(const struct tensor *rows, struct scan *s,
+                                  struct err *e)
+{
+    struct json_span key;
+
+    scan_char(s, '{');
+    scan_space(s);
+    if (!scan_text(s, &key) || !scan_char(s, ':'))
+        return err_set(e, ERR_SHAPE, "%s[%zu]: want the member \"%s\"",
+                       rows->name, rows->B, rows->member);
+    if (!key_is(key, rows->member))
+        return err_set(e, ERR_SHAPE,
+                       "%s[%zu]: want the member \"%s\", got \"%.*s\"",
+                       rows->name, rows->B, rows->member,
+                       key.length > 60 ? 60 : (int)key.length, key.text);
+    if (read_row(rows, s, true, e) != ERR_OK)
+        return e->code;
+    if (scan_char(s, '}'))
+        return ERR_OK;
+    return err_set(e, ERR_SHAPE, "%s[%zu]: want no member but \"%s\"",
+                   rows->name, rows->B, rows->member);
+}
+
+static enum err_code read_item(const struct tensor *rows, struct scan *s,
+                               struct err *e)
+{
+    scan_space(s);
+    return rows->member != NULL && scan_sees(s, '{')
+               ? read_wrapped(rows, s, e)
+               : read_row(rows, s, false, e);
+}
+
 /* Most rows that the rest of the text can hold: a number takes two bytes. */
 static size_t room_for(const struct tensor *r, const struct scan *s)
 {
@@ -320,7 +366,7 @@ enum err_code tensor_read_rows(void *out, struct scan *s, struct err *e)
     if (tensor_take(r, room, e) != ERR_OK)
         return e->code;
     for (r->B = 0; r->B < room;) {
-        if (read_row(r, s, false, e) != ERR_OK)
+        if (read_item(r, s, e) != ERR_OK)
             return e->code;
         r->B++;
         if (scan_char(s, ','))

@@ -34,6 +34,11 @@ struct json *tensor_json_read(const char *text, size_t length,
                               struct tensor_member *members, size_t n,
                               struct arena *memory, struct err *e);
 
+/* One such object at the place, within another; leaves the scan after it. For
+ * readers of members: what is malformed in it is left to tensor_json_read. */
+struct json *tensor_json_object(struct scan *s, struct tensor_member *members,
+                                size_t n, struct arena *memory, struct err *e);
+
 /* After a failure: malformed JSON anywhere in the text takes the place of what
  * e says. Returns e's code. */
 enum err_code tensor_json_blame(const char *text, size_t length, struct err *e);

@@ -10,31 +10,21 @@ static bool same_shape(const size_t *a, size_t a_rank, const size_t *b,
     return a_rank == b_rank && memcmp(a, b, a_rank * sizeof *a) == 0;
 }
 
-/* How many rows the shape says; false if it says none of what is taken. */
-static bool count_rows(const struct tensor *r, const struct npy *a, size_t *B)
+static bool is_row(const struct tensor *r, const size_t *shape, size_t rank)
 {
-    if (same_shape(a->shape, a->rank, &r->size, 1) ||
-        same_shape(a->shape, a->rank, r->shape, r->rank)) {
-        *B = 1;
-        return true;
-    }
-    if (a->rank < 1 ||
-        !(same_shape(a->shape + 1, a->rank - 1, &r->size, 1) ||
-          same_shape(a->shape + 1, a->rank - 1, r->shape, r->rank)))
-        return false;
-    *B = a->shape[0];
-    return true;
+    return same_shape(shape, rank, &r->size, 1) ||
+           same_shape(shape, rank, r->shape, r->rank);
 }
 
-static enum err_code refuse_shape(const struct tensor *r, const struct npy *a,
-                                  struct err *e)
+static enum err_code refuse_shape(const struct tensor *r, const size_t *shape,
+                                  size_t rank, struct err *e)
 {
     char got[96] = "", want[96] = "";
     size_t used = 0;
 
-    for (size_t i = 0; i < a->rank && used < sizeof got; i++)
+    for (size_t i = 0; i < rank && used < sizeof got; i++)
         used += (size_t)snprintf(got + used, sizeof got - used, "%s%zu",
-                                 i > 0 ? "," : "", a->shape[i]);
+                                 i > 0 ? "," : "", shape[i]);
     used = 0;
     for (size_t i = 0; r->rank > 1 && i < r->rank; i++)
         used += (size_t)snprintf(want + used, sizeof want - used, "%s%zu",
@@ -44,14 +34,24 @@ static enum err_code refuse_shape(const struct tensor *r, const struct npy *a,
                    r->size, want, r->rank > 1 ? ")" : "", got);
 }
 
+enum err_code tensor_count_rows(const struct tensor *r, const size_t *shape,
+                                size_t rank, size_t *B, struct err *e)
+{
+    bool one = is_row(r, shape, rank);
+
+    if (!one && (rank < 1 || !is_row(r, shape + 1, rank - 1)))
+        return refuse_shape(r, shape, rank, e);
+    *B = one ? 1 : shape[0];
+    return ERR_OK;
+}
+
 enum err_code tensor_read_array(struct tensor *r, const struct npy *a,
                                 struct err *e)
 {
     size_t B;
 
-    if (!count_rows(r, a, &B))
-        return refuse_shape(r, a, e);
-    if (tensor_take(r, B, e) != ERR_OK)
+    if (tensor_count_rows(r, a->shape, a->rank, &B, e) != ERR_OK ||
+        tensor_take(r, B, e) != ERR_OK)
         return e->code;
     npy_to_floats(a, r->data);
     if (r->scale_bytes && npy_is_bytes(a)) {

@@ -175,8 +175,9 @@ static bool read_head(struct client *c)
     c->head[c->n_head] = 0;
     char *body = strstr(c->head, "\r\n\r\n");
 
-    if (body == NULL || sscanf(c->head, "HTTP/1.1 %d", &c->status) != 1)
+    if (body == NULL)
         return false;
+    c->status = (int)strtol(c->head + sizeof "HTTP/1.1", NULL, 10);
     *body = 0;
     const char *length = strcasestr(c->head, "\r\nContent-Length:");
     c->left = length != NULL ? strtoul(length + 17, NULL, 10) : 0;

@@ -10,12 +10,6 @@
 
 #define WHOLE ((double)(1ull << 32))
 
-void access_init(struct access *a, double share)
-{
-    *a = (struct access){.second = clock_now() / 1000000};
-    access_set(a, share);
-}
-
 void access_set(struct access *a, double share)
 {
     atomic_store(&a->share, (uint_fast64_t)(share * WHOLE));

@@ -30,9 +30,8 @@ struct access_line {
     size_t bytes; /* of the reply's body */
 };
 
-/* `share` of good requests, 0 to 1, is logged. */
-void access_init(struct access *a, double share);
-void access_set(struct access *a, double share); /* at any time */
+/* `share` of good requests, 0 to 1, is logged; at any time. Zeroed: none. */
+void access_set(struct access *a, double share);
 
 /* At the end of a request; from any thread. Neither tensors nor query values
  * nor tokens are told, but a token's name. */

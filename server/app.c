@@ -7,52 +7,24 @@
  */
 #include "server/app.h"
 
-#include "api/api.h"
-#include "api/meters.h"
 #include "lib/base/file.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
-#include "lib/engine/executor.h"
-#include "lib/engine/learner.h"
-#include "lib/engine/registry.h"
 #include "lib/math/blas.h"
-#include "lib/store/store.h"
-#include "server/lanes.h"
+#include "server/app_parts.h"
 #include "server/listener.h"
+#include "server/notify.h"
+#include "server/reload.h"
 
-#include <limits.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <time.h>
 
-/* Descriptors beside connections: files, pollers, lingering connections. */
-#define OTHER_DESCRIPTORS 256
 /* Writes that may wait for the disk at once. */
 #define WAITING_WRITES 4096
 #define DRAIN_LOOK ((usec)10000)
 /* After the cut: for the executor to end what it works on. */
 #define CUT_TIME ((usec)2000000)
-
-struct app {
-    const struct config *config;
-    struct listener *listener;
-    struct registry *registry;
-    struct executor *executor;
-    struct lanes *lanes;
-    struct store *store;
-    char store_url[PATH_MAX + 32];
-    struct learner *learner;
-    struct learner_settings tuning;
-    struct learning learning;
-    struct meters meters;
-    struct costs costs;
-    struct api api;
-    struct err missing; /* why there is no models folder */
-    struct err idle;    /* why nothing is learned */
-    atomic_bool draining;
-};
 
 static bool is_draining(void *arg)
 {
@@ -94,31 +66,6 @@ static enum err_code load_models(struct app *app, struct err *e)
     return ERR_OK;
 }
 
-/* How many connections the process may have, having asked for more
- * descriptors if need be. */
-static size_t limit_connections(size_t wanted)
-{
-    struct rlimit limit;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-        return wanted;
-    rlim_t need = (rlim_t)wanted + OTHER_DESCRIPTORS;
-    if (limit.rlim_cur < need) {
-        limit.rlim_cur = limit.rlim_max < need ? limit.rlim_max : need;
-        setrlimit(RLIMIT_NOFILE, &limit);
-        getrlimit(RLIMIT_NOFILE, &limit);
-    }
-    if (limit.rlim_cur >= need)
-        return wanted;
-    size_t possible = limit.rlim_cur > 2 * OTHER_DESCRIPTORS
-                          ? (size_t)limit.rlim_cur - OTHER_DESCRIPTORS
-                          : (size_t)limit.rlim_cur / 2;
-    log_event(LOG_WARN, "server", "few-descriptors",
-              "open_files=%zu max_connections=%zu", (size_t)limit.rlim_cur,
-              possible);
-    return possible > 0 ? possible : 1;
-}
-
 /* Makes the threads that answer. */
 static enum err_code start_lanes(struct app *app, struct err *e)
 {
@@ -133,6 +80,7 @@ static enum err_code start_lanes(struct app *app, struct err *e)
     });
     if (app->executor == NULL)
         return err_set(e, ERR_NO_MEMORY, "no memory for the executor");
+    app->meters.started_wall = clock_wall();
     app->api.meters = &app->meters;
     app->api.watch_every = c->watch_every;
     app->api.draining = is_draining;
@@ -143,13 +91,7 @@ static enum err_code start_lanes(struct app *app, struct err *e)
         .executor = app->executor,
         .listener = app->listener,
         .threads = c->threads,
-        .log_requests = c->log_requests,
-        .max_connections = limit_connections(c->max_connections),
-        .max_body = c->max_body,
-        .max_held = c->max_held,
-        .timeout = c->timeout,
-        .request_timeout = c->request_timeout,
-        .deadline = c->deadline,
+        .limits = app_lanes_limits(c),
     };
     app->lanes = lanes_new(&s, e);
     return app->lanes != NULL ? ERR_OK : e->code;
@@ -200,8 +142,8 @@ static enum err_code start_learning(struct app *app, struct err *e)
         app->learning = (struct learning){
             .store = app->store,
             .learner = app->learner,
-            .limits = {.max_samples = app->config->max_samples,
-                       .max_labels = app->config->max_labels},
+            .max_samples = app->config->max_samples,
+            .max_labels = app->config->max_labels,
         };
         app->api.learning = &app->learning;
         return ERR_OK;
@@ -259,6 +201,7 @@ struct app *app_start(const struct config *config, struct err *e)
         err_set(e, ERR_NO_MEMORY, "no memory to start");
         return NULL;
     }
+    app->first = config;
     app->config = config;
     if (start(app, e) == ERR_OK)
         return app;
@@ -287,6 +230,7 @@ enum app_end app_drain(struct app *app)
     usec start = clock_now();
 
     atomic_store(&app->draining, true);
+    notify_stopping();
     log_event(LOG_INFO, "server", "draining", "connections=%zu",
               lanes_connections(app->lanes));
     clock_sleep(app->config->drain);
@@ -319,5 +263,6 @@ void app_free(struct app *app)
     store_close(app->store);
     registry_free(app->registry);
     listener_free(app->listener);
+    reload_free(app->reloaded);
     mem_free(app);
 }

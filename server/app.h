@@ -16,6 +16,11 @@ struct app *app_start(const struct config *config, struct err *e);
 /* "http://127.0.0.1:8080" */
 const char *app_url(const struct app *app);
 
+/* Reads the settings again, and the files that they name, and goes on by those
+ * that may change while requests run; logs which did, and which need a restart.
+ * Settings with an error change nothing. One thread at a time. */
+void app_reload(struct app *app);
+
 enum app_end {
     APP_ANSWERED, /* all that was received in full */
     APP_LOST,     /* stop_timeout has passed: replies were cut */

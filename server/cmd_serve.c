@@ -4,8 +4,10 @@
 #include "server/app.h"
 #include "server/command.h"
 #include "server/config.h"
+#include "server/notify.h"
 #include "server/signals.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -21,7 +23,10 @@ static int serve(const struct config *config)
                                      : command_fail(&command_serve, &e);
     printf("listening on %s\n", app_url(app));
     fflush(stdout);
+    notify_ready();
     int number = signals_wait();
+    for (; number == SIGHUP; number = signals_wait())
+        app_reload(app);
     log_event(LOG_INFO, "server", "signal", "number=%d", number);
     enum app_end end = app_drain(app);
     if (end == APP_STUCK)
@@ -40,11 +45,11 @@ static int run(int argc, char **argv)
         result = e.code == ERR_INVALID ? command_refuse(&command_serve, e.msg)
                                        : command_fail(&command_serve, &e);
     } else if (config.print_config) {
-        config_print(stdout, &config);
+        settings_print_json(stdout, config_settings, &config);
         result = COMMAND_DONE;
     } else {
-        log_init((enum log_level)config.log_level,
-                 (enum log_format)config.log_format);
+        log_set((enum log_level)config.log_level,
+                (enum log_format)config.log_format);
         result = serve(&config);
     }
     config_fini(&config);
@@ -58,4 +63,9 @@ const struct command command_serve = {
     .run = run,
     .starts_itself = true,
     .settings = config_settings,
+    .notes = "Each is an environment variable too (--max-body: "
+             "SPARSED_MAX_BODY) and a member of the JSON file of --config "
+             "(\"max-body\"). A flag wins over a variable, a variable over the "
+             "file. SIGHUP reads them again: what is live changes while the "
+             "daemon runs.",
 };

@@ -4,7 +4,6 @@
 
 #include "api/api.h"
 #include "lib/base/file.h"
-#include "lib/base/log.h"
 #include "lib/base/team.h"
 
 #include <math.h>
@@ -34,6 +33,8 @@ static const char *const log_formats[] = {"text", "json", NULL};
 #define SECONDS(m, from, to)                                                   \
     .type = SETTING_SECONDS, MEMBER(m), .min = from, .max = to,                \
     .value = "SECONDS"
+#define NUMBER(m, from, to, what)                                              \
+    .type = SETTING_NUMBER, MEMBER(m), .min = from, .max = to, .value = what
 #define CHOICE(m, names, what)                                                 \
     .type = SETTING_CHOICE, MEMBER(m), .choices = names, .value = what
 
@@ -50,14 +51,17 @@ const struct setting config_settings[] = {
     {.name = "max-connections",
      COUNT(max_connections, 1, 65536),
      .standard = "1024",
+     .live = true,
      .help = "connections at once; more wait to be accepted"},
     {.name = "timeout",
      SECONDS(timeout, 1, DAY),
      .standard = "75",
+     .live = true,
      .help = "a connection without traffic is closed"},
     {.name = "request-timeout",
      SECONDS(request_timeout, 0.1, DAY),
      .standard = "60",
+     .live = true,
      .help = "a request must be received within"},
 
     {.section = "Models",
@@ -71,19 +75,22 @@ const struct setting config_settings[] = {
 
     {.section = "Learning", CONFIG_DATA_DIR_SETTING},
     {CONFIG_STORE_SETTING},
-    {CONFIG_MAX_SAMPLES_SETTING},
-    {CONFIG_MAX_LABELS_SETTING},
+    {CONFIG_MAX_SAMPLES_SETTING, .live = true},
+    {CONFIG_MAX_LABELS_SETTING, .live = true},
     {.name = "keep-versions",
      COUNT(keep_versions, 0, 1000),
      .standard = "5",
+     .live = true,
      .help = "tuned versions kept of one model, beside the one in service"},
     {.name = "fine-tune-after",
      COUNT(fine_tune_after, 0, 1e9),
      .standard = "0",
+     .live = true,
      .help = "new samples of a model that start a fine-tune; 0: none do"},
     {.name = "fine-tune-every",
      SECONDS(fine_tune_every, 0, 365 * DAY),
      .standard = "0",
+     .live = true,
      .help = "a fine-tune starts so often if there are new samples; 0: none "
              "does"},
     {.name = "fine-tune-threads",
@@ -102,10 +109,12 @@ const struct setting config_settings[] = {
      .name = "max-body",
      BYTES(max_body, 1024, (double)API_MAX_BODY_BYTES),
      .standard = "64MiB",
+     .live = true,
      .help = "longest body of a request; a longer one gets 413"},
     {.name = "max-held",
      BYTES(max_held, 1 << 20, 1ull << 40),
      .standard = "512MiB",
+     .live = true,
      .help = "bodies and replies held at once; over it 503; as much may wait "
              "for the disk"},
     {.name = "workers",
@@ -122,42 +131,43 @@ const struct setting config_settings[] = {
     {.name = "deadline",
      SECONDS(deadline, 0.01, DAY),
      .standard = "30",
+     .live = true,
      .help = "a slow request must be begun within, or gets 504"},
 
     {.section = "Stopping",
      .name = "drain",
      SECONDS(drain, 0, 3600),
      .standard = "0",
+     .live = true,
      .help = "go on accepting after SIGTERM, with readyz at 503"},
     {.name = "stop-timeout",
      SECONDS(stop_timeout, 0, 3600),
      .standard = "25",
+     .live = true,
      .help = "then cut what is not answered yet"},
 
     {.section = "Logs",
      .name = "log-level",
      CHOICE(log_level, log_levels, "LEVEL"),
      .standard = "info",
+     .live = true,
      .help = "how much to log"},
     {.name = "log",
      CHOICE(log_format, log_formats, "FORMAT"),
      .standard = "text",
+     .live = true,
      .help = "how to log"},
     {.name = "log-requests",
-     .type = SETTING_NUMBER,
-     MEMBER(log_requests),
-     .min = 0,
-     .max = 1,
+     NUMBER(log_requests, 0, 1, "SHARE"),
      .standard = "1",
-     .value = "SHARE",
-     .help = "share of good requests that are logged; errors always are",
-     .live = true},
+     .live = true,
+     .help = "share of good requests that are logged; errors always are"},
     {.name = "watch-every",
      COUNT(watch_every, 0, 1e9),
      .standard = "32",
+     .live = true,
      .help = "one of so many inferences is also watched for its error of "
-             "reconstruction and its groups; 0: none is",
-     .live = true},
+             "reconstruction and its groups; 0: none is"},
 
     {.section = "Settings",
      .name = "config",
@@ -171,78 +181,14 @@ const struct setting config_settings[] = {
     {0},
 };
 
-/* SPARSED_MAX_BODY -> max-body; NULL if it is no setting. */
-static const struct setting *find_variable(const char *variable)
-{
-    static const char prefix[] = "SPARSED_";
-    char name[64];
-    size_t n = 0;
-
-    if (strncmp(variable, prefix, sizeof prefix - 1) != 0)
-        return NULL;
-    for (const char *c = variable + sizeof prefix - 1; *c != '='; c++) {
-        if (*c == 0 || n == sizeof name)
-            return NULL;
-        bool capital = *c >= 'A' && *c <= 'Z';
-        name[n++] = *c == '_' ? '-' : capital ? (char)(*c - 'A' + 'a') : *c;
-    }
-    return setting_find(config_settings, name, n);
-}
-
-static enum err_code read_environment(struct config *c,
-                                      char *const *environment, struct err *e)
-{
-    for (; *environment != NULL; environment++) {
-        const char *variable = *environment;
-        const struct setting *s = find_variable(variable);
-        char source[64];
-        if (s == NULL)
-            continue;
-        const char *equals = strchr(variable, '=');
-        snprintf(source, sizeof source, "%.*s", (int)(equals - variable),
-                 variable);
-        if (setting_read(s, c, equals + 1, source, e) != ERR_OK)
-            return e->code;
-    }
-    return ERR_OK;
-}
-
-static enum err_code read_member(struct config *c, const struct json *member,
-                                 struct err *e)
-{
-    const char *key = json_key(member);
-    const struct setting *s = setting_find(config_settings, key, strlen(key));
-    char number[32];
-    const char *text;
-
-    if (s == NULL || s->not_in_file)
-        return err_set(e, ERR_INVALID, "there is no setting '%.40s'", key);
-    if (json_is_text(member)) {
-        text = json_text(member);
-    } else if (json_is_bool(member)) {
-        text = json_bool(member) ? "true" : "false";
-    } else if (json_is_number(member) && s->type != SETTING_TEXT) {
-        snprintf(number, sizeof number, "%.17g", json_number(member));
-        text = number;
-    } else {
-        return err_set(e, ERR_INVALID, "%s: wrong type", key);
-    }
-    return setting_read(s, c, text, key, e);
-}
-
 static enum err_code read_file(struct config *c, struct err *e)
 {
     c->json = json_parse_file(c->file, MAX_FILE_BYTES, e);
     if (c->json == NULL)
         return e->code;
-    if (!json_is_object(c->json))
-        return err_set(e, ERR_INVALID, "%s: not a JSON object", c->file);
-    for (const struct json *m = json_first(c->json); m != NULL;
-         m = json_next(m)) {
-        if (!json_is_null(m) && read_member(c, m, e) != ERR_OK)
-            return err_wrap(e, "%s", c->file);
-    }
-    return ERR_OK;
+    return settings_read_json(config_settings, c, c->json, e) == ERR_OK
+               ? ERR_OK
+               : err_wrap(e, "%s", c->file);
 }
 
 static const char *variable(char *const *environment, const char *name)
@@ -273,11 +219,15 @@ static void choose_data_dir(struct config *c, char *const *environment)
 enum err_code config_load(struct config *c, int argc, char **argv,
                           char *const *environment, struct err *e)
 {
+    c->argc = argc;
+    c->argv = argv;
+    c->environment = environment;
     /* The file's name comes from flag or environment, and they win over what
      * the file says: so they are read twice. */
     settings_standard(config_settings, c);
     for (int round = 0; round < 2; round++) {
-        if (read_environment(c, environment, e) != ERR_OK ||
+        if (settings_read_environment(config_settings, c, environment, e) !=
+                ERR_OK ||
             settings_read_flags(config_settings, c, argc, argv, NULL, NULL, 0,
                                 e) != ERR_OK)
             return e->code;
@@ -327,49 +277,4 @@ void config_fini(struct config *c)
 {
     json_free(c->json);
     c->json = NULL;
-}
-
-static struct json *value_of(const struct setting *s, const struct config *c)
-{
-    const void *member = (const char *)c + s->offset;
-
-    switch (s->type) {
-    case SETTING_TEXT:
-        return *(const char *const *)member != NULL
-                   ? json_new_text(*(const char *const *)member)
-                   : json_new_null();
-    case SETTING_FLAG:
-        return json_new_bool(*(const bool *)member);
-    case SETTING_COUNT:
-    case SETTING_BYTES:
-        return json_new_number((double)*(const size_t *)member);
-    case SETTING_SECONDS:
-        return json_new_number((double)*(const usec *)member / 1e6);
-    case SETTING_NUMBER:
-        return json_new_number(*(const double *)member);
-    case SETTING_CHOICE:
-        return json_new_text(s->choices[*(const int *)member]);
-    }
-    return NULL;
-}
-
-void config_print(FILE *out, const struct config *c)
-{
-    const char *before = "{\n  ";
-
-    for (const struct setting *s = config_settings; s->name != NULL; s++) {
-        struct buf text;
-        if (s->not_in_file)
-            continue;
-        buf_init(&text, 16384);
-        struct json *value = value_of(s, c);
-        buf_json_text(&text, s->name);
-        buf_text(&text, ": ");
-        json_print(&text, value);
-        json_free(value);
-        fprintf(out, "%s%s", before, text.data);
-        buf_fini(&text);
-        before = ",\n  ";
-    }
-    fputs("\n}\n", out);
 }

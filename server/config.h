@@ -11,7 +11,6 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdio.h>
 
 struct config {
     const char *listen;
@@ -44,6 +43,11 @@ struct config {
     size_t watch_every;
     bool allow_missing_models;
     bool print_config;
+
+    /* Where it came from, to be read again. */
+    int argc;
+    char **argv;
+    char *const *environment;
 
     struct json *json;    /* the file, which texts above may point into */
     char data_room[4096]; /* likewise */
@@ -103,8 +107,5 @@ enum err_code config_store_url(const struct config *c, char *out, size_t size,
  * it. */
 enum err_code config_make_data_dir(const struct config *c, struct err *e)
     ERR_CHECKED;
-
-/* As a JSON file that --config takes. */
-void config_print(FILE *out, const struct config *c);
 
 #endif

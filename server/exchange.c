@@ -1,5 +1,4 @@
-/* Exchange: framing checks that the HTTP library leaves out, limits on what a
- * request may hold, and the call of the api.
+/* Exchange: limits on what a request may hold, and the call of the api.
  */
 #include "server/exchange.h"
 
@@ -16,9 +15,6 @@
 /* A refused body up to here is read to its end, so that the connection can be
  * used again; more would be work for nothing. */
 #define SWALLOW_BODY ((uint64_t)1 << 20)
-/* Target and headers together; more does not fit into the library's memory of
- * a connection, whose own refusal is no problem reply. */
-#define MAX_HEADER_BYTES ((size_t)8 * 1024)
 /* Memory that an exchange keeps for the next request. */
 #define SECOND ((nsec)1000000000)
 #define KEEP_BYTES ((size_t)256 * 1024)
@@ -27,7 +23,7 @@ void exchange_init(struct exchange *x, struct exchange_rules *rules)
 {
     x->rules = rules;
     arena_init(&x->memory, API_MAX_REQUEST_BYTES);
-    buf_init(&x->body, rules->max_body);
+    buf_init(&x->body, API_MAX_BODY_BYTES);
     api_response_init(&x->response);
 }
 
@@ -181,6 +177,8 @@ bool exchange_begin(struct exchange *x, const char *target)
     if (query != NULL)
         *query++ = 0;
     x->begun = clock_now();
+    x->max_body = x->rules->max_body;
+    x->body.max_bytes = x->max_body;
     account_begin(&x->response.account);
     x->request = (struct api_request){
         .method = "GET",
@@ -193,7 +191,7 @@ bool exchange_begin(struct exchange *x, const char *target)
         .finished = finish,
         .finished_arg = x,
     };
-    x->frame = (struct exchange_frame){.bytes = strlen(target)};
+    x->frame = (struct frame){.bytes = strlen(target)};
     x->mark = arena_mark(&x->memory);
     x->stream = (struct stream){.taken = 0};
     x->received = 0;
@@ -204,85 +202,21 @@ bool exchange_begin(struct exchange *x, const char *target)
     return true;
 }
 
-static bool is_token(const char *text, size_t length)
-{
-    for (size_t i = 0; i < length; i++) {
-        unsigned char c = (unsigned char)text[i];
-        if (c <= ' ' || c >= 0x7F || strchr("\"(),/:;<=>?@[\\]{}", c) != NULL)
-            return false;
-    }
-    return length > 0;
-}
-
-static bool is_length(const char *text, uint64_t *length)
-{
-    *length = 0;
-    if (*text == 0)
-        return false;
-    for (; *text != 0; text++) {
-        if (*text < '0' || *text > '9' || *length > UINT64_MAX / 10 - 1)
-            return false;
-        *length = 10 * *length + (uint64_t)(*text - '0');
-    }
-    return true;
-}
-
-static void take_id(struct exchange *x, const char *value, size_t length)
-{
-    if (length == 0 || length >= sizeof x->id)
-        return;
-    for (size_t i = 0; i < length; i++) {
-        if (value[i] < ' ' || value[i] > '~')
-            return;
-    }
-    memcpy(x->id, value, length + 1);
-}
-
 void exchange_header(struct exchange *x, const char *name, size_t name_length,
                      const char *value, size_t value_length)
 {
-    struct exchange_frame *f = &x->frame;
-
-    f->bytes += name_length + value_length + sizeof ": \r\n" - 1;
-    if (!is_token(name, name_length)) {
-        f->flaw = "a header's name has a character that is not allowed";
-        return;
-    }
-    if (value == NULL)
-        value = "";
-    if (strcasecmp(name, "Host") == 0) {
-        f->hosts++;
-    } else if (strcasecmp(name, "Content-Length") == 0) {
-        f->lengths++;
-        if (!is_length(value, &f->length))
-            f->flaw = "Content-Length is not a number";
-    } else if (strcasecmp(name, "Transfer-Encoding") == 0) {
-        f->codings++;
-        f->chunked = strcasecmp(value, "chunked") == 0;
-    } else if (strcasecmp(name, "Expect") == 0) {
-        f->expects = true;
-        if (strcasecmp(value, "100-continue") != 0)
-            f->expects_other = true;
-    } else if (strcasecmp(name, "X-Request-Id") == 0) {
-        take_id(x, value, value_length);
-    } else if (strcasecmp(name, "Content-Type") == 0) {
-        x->request.content_type = value;
-    } else if (strcasecmp(name, "Content-Encoding") == 0) {
-        x->request.content_encoding = value;
-    } else if (strcasecmp(name, "Accept") == 0) {
-        x->request.accept = value;
-    } else if (strcasecmp(name, "If-None-Match") == 0) {
-        x->request.if_none_match = value;
-    } else if (strcasecmp(name, "Idempotency-Key") == 0) {
-        x->request.idempotency_key = value;
-    } else if (strcasecmp(name, "Last-Event-ID") == 0) {
-        x->request.last_event_id = value;
-    }
+    frame_header(&x->frame, &x->request, name, name_length, value,
+                 value_length);
 }
 
-/* Ids of one process never repeat: the mixing (splitmix64) is a bijection. */
-static void make_id(struct exchange *x)
+/* The client's, or one of our own: those of one process never repeat, for the
+ * mixing (splitmix64) is a bijection. */
+static void choose_id(struct exchange *x)
 {
+    if (x->frame.id != NULL) {
+        memcpy(x->id, x->frame.id, strlen(x->frame.id) + 1);
+        return;
+    }
     uint64_t z = x->rules->seed +
                  atomic_fetch_add(&x->rules->n, 1) * 0x9E3779B97F4A7C15u;
 
@@ -296,34 +230,6 @@ static void make_id(struct exchange *x)
     x->id[16] = 0;
 }
 
-/* What makes it unsafe to say where the request ends, or NULL (RFC 9112 6). */
-static const char *find_flaw(const struct exchange_frame *f,
-                             const char *version, int *status)
-{
-    *status = 400;
-    if (f->flaw != NULL)
-        return f->flaw;
-    if (f->hosts > 1 || (f->hosts == 0 && strcmp(version, "HTTP/1.0") != 0))
-        return "the header Host must be there once";
-    if (f->lengths > 1)
-        return "the header Content-Length must be there once";
-    if (f->lengths > 0 && f->codings > 0)
-        return "Content-Length and Transfer-Encoding exclude each other";
-    if (f->codings > 1 || (f->codings == 1 && !f->chunked)) {
-        *status = 501;
-        return "the only Transfer-Encoding known is chunked";
-    }
-    if (f->bytes > MAX_HEADER_BYTES) {
-        *status = 431;
-        return "target and headers are longer than 8 KiB together";
-    }
-    if (f->expects_other) {
-        *status = 417;
-        return "the only Expect known is 100-continue";
-    }
-    return NULL;
-}
-
 void exchange_refuse(struct exchange *x, int status, const char *detail)
 {
     api_refuse(&x->request, status, detail, &x->response);
@@ -335,8 +241,7 @@ static void refuse_length(struct exchange *x)
     char detail[100];
 
     snprintf(detail, sizeof detail,
-             "the body is longer than %zu bytes (--max-body)",
-             x->rules->max_body);
+             "the body is longer than %zu bytes (--max-body)", x->max_body);
     exchange_refuse(x, 413, detail);
 }
 
@@ -381,7 +286,7 @@ static bool refuse_busy(struct exchange *x)
 enum exchange_verdict exchange_decide(struct exchange *x, const char *method,
                                       const char *version)
 {
-    const struct exchange_frame *f = &x->frame;
+    const struct frame *f = &x->frame;
     int status;
 
     x->decided = true;
@@ -389,9 +294,10 @@ enum exchange_verdict exchange_decide(struct exchange *x, const char *method,
         atomic_fetch_add(&x->rules->api->meters->in_flight, 1);
     x->method = method;
     x->request.method = strcmp(method, "HEAD") == 0 ? "GET" : method;
-    if (x->id[0] == 0)
-        make_id(x);
-    const char *flaw = find_flaw(f, version, &status);
+    choose_id(x);
+    if (f->patience > 0)
+        x->request.deadline = x->begun + f->patience;
+    const char *flaw = frame_find_flaw(f, version, &status);
     if (flaw != NULL) {
         x->response.account.refusal = METERS_MALFORMED;
         exchange_refuse(x, status, flaw);
@@ -402,7 +308,7 @@ enum exchange_verdict exchange_decide(struct exchange *x, const char *method,
     if (api_refuse_early(x->rules->api, &x->request, (size_t)f->length,
                          &x->response))
         x->answered = true;
-    else if (f->length > x->rules->max_body)
+    else if (f->length > x->max_body)
         refuse_length(x);
     else if (!refuse_busy(x) && f->length > 0 && f->length <= SMALL_BODY &&
              (!hold(x, (size_t)f->length) ||
@@ -426,8 +332,8 @@ static bool hold_growth(struct exchange *x, size_t length)
         return true;
     /* As buf grows: by doubling, up to its maximum. */
     size_t room = 2 * x->held > need ? 2 * x->held : need;
-    if (room > x->rules->max_body)
-        room = x->rules->max_body;
+    if (room > x->max_body)
+        room = x->max_body;
     return hold(x, room - x->held);
 }
 
@@ -435,7 +341,7 @@ bool exchange_body(struct exchange *x, const char *bytes, size_t length)
 {
     x->received += length;
     if (!x->answered) {
-        if (length > x->rules->max_body - x->body.length)
+        if (length > x->max_body - x->body.length)
             refuse_length(x);
         else if (!hold_growth(x, length))
             refuse_held(x);
@@ -451,7 +357,8 @@ bool exchange_body(struct exchange *x, const char *bytes, size_t length)
         forget_request(x);
     }
     x->swallowed += length;
-    return x->swallowed <= x->rules->max_body;
+    size_t most = x->max_body > SWALLOW_BODY ? x->max_body : SWALLOW_BODY;
+    return x->swallowed <= most;
 }
 
 /* ---- reply ---- */

@@ -12,6 +12,7 @@
 #include "api/api.h"
 #include "lib/base/clock.h"
 #include "server/access.h"
+#include "server/frame.h"
 #include "server/stream.h"
 
 #include <stdatomic.h>
@@ -25,25 +26,14 @@
 struct exchange_rules {
     struct api *api;
     struct executor *executor;
-    size_t max_body;
-    size_t max_held;
-    size_t max_streams;
+    atomic_size_t max_body; /* this and the next two may change at any time */
+    atomic_size_t max_held;
+    atomic_size_t max_streams;
     atomic_size_t streams; /* open ones, all connections */
     atomic_size_t held;    /* bytes of bodies and replies, all connections */
     struct access access;
     atomic_uint_fast64_t n; /* request ids made */
     uint64_t seed;          /* what ids begin from */
-};
-
-/* The request's frame, from its headers. */
-struct exchange_frame {
-    size_t hosts, lengths, codings;
-    size_t bytes;       /* of all headers */
-    uint64_t length;    /* Content-Length */
-    bool chunked;       /* Transfer-Encoding is exactly that */
-    bool expects;       /* Expect is there: the client waits with its body */
-    bool expects_other; /* something but 100-continue */
-    const char *flaw;   /* of a header's form, or NULL */
 };
 
 struct exchange {
@@ -57,8 +47,9 @@ struct exchange {
     struct arena memory;
     struct arena_mark mark; /* after what the log needs */
     struct buf body;
-    size_t held; /* what of rules->held is this one's */
-    struct exchange_frame frame;
+    size_t max_body; /* what rules->max_body was at the request line */
+    size_t held;     /* what of rules->held is this one's */
+    struct frame frame;
     size_t received;    /* of the body, bytes */
     uint64_t swallowed; /* body bytes thrown away after a refusal */
     bool decided;       /* all headers are known */

@@ -25,8 +25,10 @@
 #define STREAM_BLOCK_BYTES ((size_t)4096)
 /* Of a reply that is written without the library. */
 #define MAX_HEAD_BYTES ((size_t)1024)
-/* The lanes' clocks come first: they can say why. */
-#define TIMEOUT_SLACK_SECONDS 5
+/* Over what settings allow: the lanes keep the clock and count the connections
+ * of all, by limits that may change while the daemon runs. */
+#define LONGEST_TIMEOUT 100000u /* seconds */
+#define MOST_CONNECTIONS 100000u
 
 static void on_connection(void *arg, struct MHD_Connection *mhd, void **context,
                           enum MHD_ConnectionNotificationCode code)
@@ -255,22 +257,13 @@ log_message(void *arg, const char *format, va_list args)
 
 enum err_code http_start(struct lane *lane, struct err *e)
 {
-    const struct lane_rules *rules = lane->rules;
-    usec longest = rules->timeout > rules->request_timeout
-                       ? rules->timeout
-                       : rules->request_timeout;
-    usec seconds = longest / 1000000 + TIMEOUT_SLACK_SECONDS;
-    /* The lanes count the connections of all: one daemon's share has no limit
-     * of its own. Those that are being closed count a little longer. */
-    unsigned limit = (unsigned)rules->max_connections + 1024;
-
     lane->daemon = MHD_start_daemon(
         MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME |
             MHD_USE_ERROR_LOG,
         0, NULL, NULL, on_request, lane, MHD_OPTION_EXTERNAL_LOGGER,
-        log_message, lane, MHD_OPTION_CONNECTION_LIMIT, limit,
+        log_message, lane, MHD_OPTION_CONNECTION_LIMIT, MOST_CONNECTIONS,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_BYTES,
-        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)seconds,
+        MHD_OPTION_CONNECTION_TIMEOUT, LONGEST_TIMEOUT,
         MHD_OPTION_NOTIFY_CONNECTION, on_connection, lane,
         MHD_OPTION_NOTIFY_COMPLETED, on_completed, lane,
         MHD_OPTION_URI_LOG_CALLBACK, on_target, lane,

@@ -25,12 +25,13 @@ struct MHD_Daemon;
 /* What all lanes share. */
 struct lane_rules {
     struct exchange_rules exchange;
-    size_t max_connections;
-    usec timeout;         /* without traffic */
-    usec request_timeout; /* for headers and body together */
-    usec deadline;        /* of a slow request, to begin */
-    atomic_bool crowded;  /* clients wait for others to go */
-    atomic_size_t lost;   /* whole requests that lane_cut left without reply */
+    /* These may change at any time. */
+    atomic_size_t max_connections;
+    _Atomic usec timeout;         /* without traffic */
+    _Atomic usec request_timeout; /* for headers and body together */
+    _Atomic usec deadline;        /* of a slow request, to begin */
+    atomic_bool crowded;          /* clients wait for others to go */
+    atomic_size_t lost; /* whole requests that lane_cut left without reply */
     /* A connection has gone; any lane's thread. */
     void (*gone)(void *arg);
     void *gone_arg;

@@ -79,6 +79,18 @@ static void take(void *arg, int fd, const struct sockaddr_storage *peer,
     poller_post(a->lane->poller, &a->task);
 }
 
+static void set_limits(struct lanes *l, const struct lanes_limits *limits)
+{
+    l->rules.exchange.max_body = limits->max_body;
+    l->rules.exchange.max_held = limits->max_held;
+    l->rules.exchange.max_streams = (limits->max_connections + 3) / 4;
+    l->rules.max_connections = limits->max_connections;
+    l->rules.timeout = limits->timeout;
+    l->rules.request_timeout = limits->request_timeout;
+    l->rules.deadline = limits->deadline;
+    access_set(&l->rules.exchange.access, limits->log_requests);
+}
+
 struct lanes *lanes_new(const struct lanes_settings *s, struct err *e)
 {
     size_t bytes;
@@ -91,21 +103,14 @@ struct lanes *lanes_new(const struct lanes_settings *s, struct err *e)
         return NULL;
     }
     l->rules.exchange.api = s->api;
-    access_init(&l->rules.exchange.access, s->log_requests);
-    l->rules.exchange.max_body = s->max_body;
-    l->rules.exchange.max_held = s->max_held;
-    l->rules.exchange.max_streams = (s->max_connections + 3) / 4;
     if (getrandom(&l->rules.exchange.seed, sizeof l->rules.exchange.seed,
                   GRND_NONBLOCK) < 0)
         l->rules.exchange.seed = (uint64_t)clock_wall();
     l->rules.exchange.executor = s->executor;
-    l->rules.max_connections = s->max_connections;
-    l->rules.timeout = s->timeout;
-    l->rules.request_timeout = s->request_timeout;
-    l->rules.deadline = s->deadline;
     l->rules.gone = gone;
     l->rules.gone_arg = l;
     l->listener = s->listener;
+    set_limits(l, &s->limits);
     for (; l->n < s->threads; l->n++) {
         if (lane_start(&l->lanes[l->n], &l->rules, e) != ERR_OK) {
             l->n++; /* begun, so stopped */
@@ -114,6 +119,12 @@ struct lanes *lanes_new(const struct lanes_settings *s, struct err *e)
         }
     }
     return l;
+}
+
+void lanes_set(struct lanes *l, const struct lanes_limits *limits)
+{
+    set_limits(l, limits);
+    listener_wake(l->listener); /* there may be room now */
 }
 
 void lanes_accept(struct lanes *l)
@@ -128,11 +139,6 @@ void lanes_drain(struct lanes *l)
     listener_stop(l->listener);
     for (size_t i = 0; i < l->n; i++)
         lane_drain(&l->lanes[i]);
-}
-
-void lanes_set_log(struct lanes *l, double share)
-{
-    access_set(&l->rules.exchange.access, share);
 }
 
 size_t lanes_connections(struct lanes *l)

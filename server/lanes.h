@@ -13,32 +13,38 @@
 
 struct lanes;
 
-struct lanes_settings {
-    struct api *api; /* with meters */
-    struct executor *executor;
-    struct listener *listener;
-    size_t threads;
-    double log_requests; /* share of good ones that are logged */
+/* What may change while they run. */
+struct lanes_limits {
     size_t max_connections;
     size_t max_body;
     size_t max_held;
     usec timeout;
     usec request_timeout;
     usec deadline;
+    double log_requests; /* share of good ones that are logged */
+};
+
+struct lanes_settings {
+    struct api *api; /* with meters */
+    struct executor *executor;
+    struct listener *listener;
+    size_t threads;
+    struct lanes_limits limits;
 };
 
 /* Starts the pollers; nothing is accepted yet. The settings' parts must
  * outlive it. NULL: ERR_IO, ERR_INTERNAL, ERR_NO_MEMORY. */
 struct lanes *lanes_new(const struct lanes_settings *s, struct err *e);
 
+/* From any thread. Requests under way keep the limits that they began with,
+ * where it matters; connections over a lower max_connections stay. */
+void lanes_set(struct lanes *l, const struct lanes_limits *limits);
+
 void lanes_accept(struct lanes *l);
 
 /* Stops accepting. What is being received or answered goes on; every
  * connection closes after its reply, or when it has been idle a moment. */
 void lanes_drain(struct lanes *l);
-
-/* Another log_requests, at any time. */
-void lanes_set_log(struct lanes *l, double share);
 
 /* Open connections; 0 after lanes_drain: everybody has been answered. */
 size_t lanes_connections(struct lanes *l);

@@ -131,6 +131,32 @@ enum err_code setting_read(const struct setting *s, void *into,
     return err_set(e, ERR_INTERNAL, "%s: a setting without a type", source);
 }
 
+static size_t size_of(enum setting_type type)
+{
+    switch (type) {
+    case SETTING_TEXT:
+        return sizeof(const char *);
+    case SETTING_FLAG:
+        return sizeof(bool);
+    case SETTING_COUNT:
+    case SETTING_BYTES:
+        return sizeof(size_t);
+    case SETTING_SECONDS:
+        return sizeof(usec);
+    case SETTING_NUMBER:
+        return sizeof(double);
+    case SETTING_CHOICE:
+        return sizeof(int);
+    }
+    return 0;
+}
+
+void setting_copy(const struct setting *s, void *to, const void *from)
+{
+    memcpy((char *)to + s->offset, (const char *)from + s->offset,
+           size_of(s->type));
+}
+
 void settings_standard(const struct setting *table, void *into)
 {
     for (const struct setting *s = table; s->name != NULL; s++) {
@@ -138,73 +164,5 @@ void settings_standard(const struct setting *table, void *into)
         if (s->standard != NULL &&
             setting_read(s, into, s->standard, s->name, &e) != ERR_OK)
             fprintf(stderr, "default of %s\n", e.msg);
-    }
-}
-
-/* Reads the flag argv[*i], with its value if that is the next argument. */
-static enum err_code read_argument(const struct setting *table, void *into,
-                                   char **argv, int *i, struct err *e)
-{
-    const char *name = argv[*i] + 2;
-    size_t length = strcspn(name, "=");
-    const struct setting *s = setting_find(table, name, length);
-    const char *value = "true";
-    char source[64];
-
-    snprintf(source, sizeof source, "--%.*s", (int)(length > 50 ? 50 : length),
-             name);
-    if (s == NULL)
-        return err_set(e, ERR_INVALID, "there is no %s", source);
-    if (name[length] == '=') {
-        value = name + length + 1;
-    } else if (s->type != SETTING_FLAG) {
-        if (argv[*i + 1] == NULL)
-            return err_set(e, ERR_INVALID, "%s needs a value: %s", source,
-                           s->value);
-        value = argv[++*i];
-    }
-    return setting_read(s, into, value, source, e);
-}
-
-enum err_code settings_read_flags(const struct setting *table, void *into,
-                                  int argc, char **argv,
-                                  const char *const *what,
-                                  const char **operands, size_t n,
-                                  struct err *e)
-{
-    size_t got = 0;
-
-    for (int i = 1; i < argc; i++) {
-        if (strncmp(argv[i], "--", 2) == 0) {
-            if (read_argument(table, into, argv, &i, e) != ERR_OK)
-                return e->code;
-        } else if (got < n) {
-            operands[got++] = argv[i];
-        } else {
-            return err_set(e, ERR_INVALID, "one argument too many: '%.60s'",
-                           argv[i]);
-        }
-    }
-    if (got < n)
-        return err_set(e, ERR_INVALID, "%s is missing", what[got]);
-    return ERR_OK;
-}
-
-void settings_print_help(FILE *out, const struct setting *table)
-{
-    for (const struct setting *s = table; s->name != NULL; s++) {
-        char flag[64];
-        if (s->section != NULL)
-            fprintf(out, "%s%s:\n", s == table ? "" : "\n", s->section);
-        snprintf(flag, sizeof flag, "--%s%s%s", s->name,
-                 s->value != NULL ? " " : "", s->value != NULL ? s->value : "");
-        fprintf(out, "  %-28s %s", flag, s->help);
-        if (s->type == SETTING_CHOICE) {
-            for (int i = 0; s->choices[i] != NULL; i++)
-                fprintf(out, "%s%s", i > 0 ? ", " : ": ", s->choices[i]);
-        }
-        if (s->standard != NULL && s->type != SETTING_FLAG)
-            fprintf(out, " (%s)", s->standard);
-        fputc('\n', out);
     }
 }

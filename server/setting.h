@@ -7,7 +7,10 @@
 #ifndef SPARSED_SERVER_SETTING_H
 #define SPARSED_SERVER_SETTING_H
 
+#include "lib/base/buf.h"
+#include "lib/base/clock.h"
 #include "lib/base/err.h"
+#include "lib/base/json.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -49,8 +52,17 @@ enum err_code setting_read(const struct setting *s, void *into,
                            const char *text, const char *source, struct err *e)
     ERR_CHECKED;
 
+/* The member as a JSON value, which setting_read takes without its quotes;
+ * null for a text that is NULL. */
+void setting_print(struct buf *out, const struct setting *s, const void *from);
+
+/* The member of *from into *to; a text stays where it is. */
+void setting_copy(const struct setting *s, void *to, const void *from);
+
 /* Every row's default. */
 void settings_standard(const struct setting *table, void *into);
+
+/* ---- where they come from: setting_sources.c ---- */
 
 /* Reads --name value, --name=value and bare flags of argv[1..argc); what is
  * none goes to `operands`, exactly n of them ("MODEL" ..., by their names in
@@ -61,7 +73,19 @@ enum err_code settings_read_flags(const struct setting *table, void *into,
                                   const char **operands, size_t n,
                                   struct err *e) ERR_CHECKED;
 
-/* One row a setting: flag, value, help, default. */
-void settings_print_help(FILE *out, const struct setting *table);
+/* The variables SPARSED_NAME. ERR_INVALID. */
+enum err_code settings_read_environment(const struct setting *table, void *into,
+                                        char *const *environment, struct err *e)
+    ERR_CHECKED;
+
+/* An object's members; null leaves a setting as it is. Texts point into
+ * `object`. ERR_INVALID. */
+enum err_code settings_read_json(const struct setting *table, void *into,
+                                 const struct json *object, struct err *e)
+    ERR_CHECKED;
+
+/* All rows as such an object. */
+void settings_print_json(FILE *out, const struct setting *table,
+                         const void *from);
 
 #endif

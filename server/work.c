@@ -13,9 +13,9 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* A lane that has been at one round of its connections for so long is behind.
- * A thousand quick requests, all there at once, take a tenth of it. */
-#define MOST_LAG ((usec)250000)
+/* A lane that has been at one round of its connections for so long is behind. A
+ * thousand quick requests, all there at once, take less. */
+#define MOST_LAG ((usec)1000000)
 
 /* ---- the way back ---- */
 
@@ -93,8 +93,8 @@ static bool refuse_unwanted(struct visit *v, bool late)
     return true;
 }
 
-/* On a thread of the executor. */
-static bool run_ticket(struct ticket *t, bool late)
+/* On a thread of the executor, as the next one. */
+static enum ticket_end run_ticket(struct ticket *t, bool late)
 {
     struct visit *v =
         (struct visit *)((char *)t - offsetof(struct visit, ticket));
@@ -102,10 +102,14 @@ static bool run_ticket(struct ticket *t, bool late)
     account_lap(&v->exchange.response.account, STAGE_QUEUE);
     bool refused = refuse_unwanted(v, late);
     if (!exchange_run(&v->exchange))
-        return true; /* and is another thread's now */
-    bool usual = !refused && v->exchange.response.status / 100 == 2;
-    send_back(v);
-    return usual;
+        return TICKET_GIVEN;
+    return !refused && v->exchange.response.status / 100 == 2 ? TICKET_USUAL
+                                                               : TICKET_UNUSUAL;
+}
+
+static void end_ticket(struct ticket *t)
+{
+    send_back((char *)t - offsetof(struct visit, ticket));
 }
 
 /* True if it is on its way to the executor. */
@@ -116,6 +120,7 @@ static bool hand_over(struct visit *v)
     nsec retry;
 
     v->ticket.run = run_ticket;
+    v->ticket.done = end_ticket;
     v->ticket.kind = api_cost(rules->exchange.api, &x->request);
     v->ticket.deadline = clock_now() + rules->deadline;
     if (x->request.deadline != 0 && x->request.deadline < v->ticket.deadline)

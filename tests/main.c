@@ -23,14 +23,20 @@
     X(pending) X(samples_forms) X(labels) X(fine_tunes) X(events) X(versions)  \
     X(learner) X(learner_restart) X(stream) X(samples_label) X(samples_evict)  \
     X(store) X(store_crash) X(store_damage) X(job_rows) X(starts) X(exchange)  \
-    X(samples_json) X(events_live) X(gate)
+    X(samples_json) X(events_live) X(gate) X(oip_request) X(oip_infer)         \
+    X(oip_metadata) X(predict_route) X(gzip)
+    X(samples_json) X(events_live) X(gate) X(histogram) X(process) X(usage)    \
+    X(account) X(watch) X(meters) X(metrics) X(access)
+    X(samples_json) X(events_live) X(gate) X(gzip)
+    X(samples_json) X(events_live) X(gate) X(gzip)                            \
+    X(setting) X(config) X(manual) X(completion)
 /* clang-format on */
 
 #define X(name) Suite *suite_##name(void);
-SUITES(X)
+                SUITES(X)
 #undef X
 
-int main(void)
+                    int main(void)
 {
     SRunner *runner = srunner_create(suite_create("sparsed"));
 #define X(name) srunner_add_suite(runner, suite_##name());

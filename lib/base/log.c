@@ -22,10 +22,10 @@
 
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
 
-static enum log_level wanted = LOG_INFO;
-static enum log_format wanted_format = LOG_TEXT;
+static _Atomic enum log_level wanted = LOG_INFO;
+static _Atomic enum log_format wanted_format = LOG_TEXT;
 
-void log_init(enum log_level level, enum log_format format)
+void log_set(enum log_level level, enum log_format format)
 {
     wanted = level;
     wanted_format = format;

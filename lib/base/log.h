@@ -12,8 +12,8 @@
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 enum log_format { LOG_TEXT, LOG_JSON };
 
-/* Before the first thread starts. */
-void log_init(enum log_level level, enum log_format format);
+/* From any thread, at any time. */
+void log_set(enum log_level level, enum log_format format);
 
 bool log_enabled(enum log_level level);
 

@@ -96,6 +96,8 @@ void npy_to_bytes(const struct npy *a, uint8_t *out)
 static float element_float(const struct npy *a, size_t i)
 {
     uint64_t word = load_word(a, source_index(a, i));
+    float single;
+    uint32_t low;
     switch (a->kind) {
     case NPY_FLOAT:
         return word_float(a, word);
@@ -105,6 +107,10 @@ static float element_float(const struct npy *a, size_t i)
         return (float)word;
     case NPY_BOOL:
         return word != 0 ? 1.0f : 0.0f;
+    case NPY_BFLOAT:
+        low = (uint32_t)word << 16;
+        memcpy(&single, &low, sizeof(single));
+        return single;
     case NPY_TEXT:
     case NPY_BYTES:
         break;
@@ -131,7 +137,7 @@ void npy_to_floats(const struct npy *a, float *out)
 enum err_code npy_to_int64(const struct npy *a, long long *out, struct err *e)
 {
     assert(!npy_is_text(a));
-    if (a->kind == NPY_FLOAT)
+    if (a->kind == NPY_FLOAT || a->kind == NPY_BFLOAT)
         return err_set(e, ERR_INVALID, "want integers, got floats of %zu bytes",
                        a->item_bytes);
     for (size_t i = 0; i < a->count; i++) {

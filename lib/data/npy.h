@@ -21,8 +21,9 @@ enum npy_kind {
     NPY_SIGNED,
     NPY_UNSIGNED,
     NPY_BOOL,
-    NPY_TEXT, /* UTF-32, padded with zeros; from npy_parse_any alone */
-    NPY_BYTES /* UTF-8, likewise */
+    NPY_BFLOAT, /* the upper half of a float; in other formats alone */
+    NPY_TEXT,   /* UTF-32, padded with zeros; from npy_parse_any alone */
+    NPY_BYTES   /* UTF-8, likewise */
 };
 
 /* A checked header over the caller's bytes (a view). */

@@ -63,12 +63,12 @@ static nsec wall_time(const struct executor *x, nsec cost)
     return (nsec)((double)cost * x->slowness);
 }
 
-/* What has outrun its estimate is taken to be in its last third. */
+/* What has outrun its estimate takes as much longer again. */
 static nsec left(const struct executor *x, const struct job *j, nsec now)
 {
     nsec took = now - j->begun, takes = wall_time(x, j->cost);
 
-    return !j->on ? 0 : took < takes ? takes - took : took / 2;
+    return !j->on ? 0 : took < takes ? takes - took : took - takes;
 }
 
 /* Whether the ticket may run beside the seat's job, which goes on slower and
@@ -215,21 +215,35 @@ static void learn(struct executor *x, const struct cost_kind *kind, nsec cpu,
     cost_learn(x->costs, kind, cpu);
     if (slowness > SLOWEST)
         slowness = SLOWEST;
-    lock_take(&x->lock);
     x->slowness += NEWEST * (slowness - x->slowness);
     if (x->slowness < 1)
         x->slowness = 1;
-    lock_drop(&x->lock);
 }
 
-static void run_ticket(struct executor *x, struct ticket *t, nsec now)
+/* Takes the ticket's place, runs it and gives the place back; under the lock,
+ * which is dropped meanwhile. */
+static void run_ticket(struct executor *x, struct ticket *t, struct job *job,
+                       nsec now)
 {
-    struct cost_kind kind = t->kind;
-    nsec cpu = clock_thread_ns();
+    const struct cost_kind kind = t->kind;
     bool late = t->deadline != 0 && now / 1000 > t->deadline;
+    nsec cpu = clock_thread_ns();
 
-    if (t->run(t, late) && !late)
-        learn(x, &kind, clock_thread_ns() - cpu, clock_now_ns() - now);
+    *job =
+        (struct job){.on = true, .begun = now, .by = t->by, .cost = t->cost};
+    lock_drop(&x->lock);
+    enum ticket_end end = t->run(t, late);
+    cpu = clock_thread_ns() - cpu;
+    lock_take(&x->lock);
+    forgive(x, clock_now_ns());
+    job->on = false;
+    if (end != TICKET_UNUSUAL)
+        learn(x, &kind, cpu, clock_now_ns() - now);
+    if (end == TICKET_GIVEN)
+        return;
+    lock_drop(&x->lock);
+    t->done(t);
+    lock_take(&x->lock);
 }
 
 /* Waits for a ticket that this thread may run; NULL at the end. Under the
@@ -261,15 +275,8 @@ static void *work(void *arg)
 
     thread_nice(NICE);
     lock_take(&x->lock);
-    while ((t = await_ticket(x, &job, &now)) != NULL) {
-        *job = (struct job){
-            .on = true, .begun = now, .by = t->by, .cost = t->cost};
-        lock_drop(&x->lock);
-        run_ticket(x, t, now);
-        lock_take(&x->lock);
-        forgive(x, clock_now_ns());
-        job->on = false;
-    }
+    while ((t = await_ticket(x, &job, &now)) != NULL)
+        run_ticket(x, t, job, now);
     cond_broadcast(&x->some);
     lock_drop(&x->lock);
     return NULL;
@@ -289,14 +296,15 @@ static void note_refusal(struct executor *x, nsec cost, nsec calm)
 static bool promise(struct executor *x, struct ticket *t, nsec *retry)
 {
     nsec now = clock_now_ns();
-    nsec calm = x->queue > t->cost ? x->queue : t->cost;
+    nsec takes = wall_time(x, t->cost);
+    nsec calm = x->queue > takes ? x->queue : takes;
     nsec tight = t->cost / 2 > LEAST_WAIT ? t->cost / 2 : LEAST_WAIT;
 
     nsec wait;
 
     forgive(x, now);
     bool room = x->n_waiting < EXECUTOR_MAX_WAITING;
-    t->by = now + x->queue + t->cost;
+    t->by = now + x->queue + takes;
     if (fits(x, t, now, &wait) && room &&
         wait + x->refused / (nsec)x->n_seats <= calm)
         return true;

@@ -36,10 +36,18 @@ struct executor_settings {
     atomic_uint_fast64_t *waiting_ns;
 };
 
+enum ticket_end {
+    TICKET_USUAL,   /* its work was done: its time tells something */
+    TICKET_UNUSUAL, /* it was not */
+    TICKET_GIVEN    /* done, and the ticket is somebody else's */
+};
+
 struct ticket {
-    /* late: the deadline has passed, so nothing is to be done. True if its
-     * work was done as usual, so that its time tells something. */
-    bool (*run)(struct ticket *t, bool late);
+    /* late: the deadline has passed, so nothing is to be done. */
+    enum ticket_end (*run)(struct ticket *t, bool late);
+    /* Called last, unless TICKET_GIVEN: its place is free already, and whoever
+     * waits for its end may send the next. */
+    void (*done)(struct ticket *t);
     usec deadline; /* to begin; 0: none */
     struct cost_kind kind;
 
@@ -54,9 +62,9 @@ struct executor *executor_new(const struct executor_settings *s);
 void executor_free(struct executor *x);
 
 /* False, at once, if the ticket would wait too long, or the executor is
- * closing; *retry is then the time until there may be room for it. Else run is
- * called on one of the threads. The ticket is the caller's and must live until
- * then. */
+ * closing; *retry is then the time until there may be room for it. Else run
+ * and done are called on one of the threads. The ticket is the caller's and
+ * must live until then. */
 bool executor_submit(struct executor *x, struct ticket *t, nsec *retry);
 
 /* Whether a request like this would be taken now; one that would not counts as

@@ -15,11 +15,12 @@
 #define LEARNER_LOOK_EVERY ((usec)250000)
 
 struct learner {
-    struct learner_settings settings;
+    struct learner_settings settings; /* see learner_settings */
     struct tuned tuned;
     struct named_paths rehearsal, test_data;
     struct file_lock *folder; /* DATA/lock */
     struct live live;
+    atomic_uint_fast64_t ended[JOB_CANCELLED + 1]; /* jobs, by state */
     usec started_wall;
     pthread_t thread;
     struct lock lock;
@@ -29,6 +30,8 @@ struct learner {
 };
 
 bool learner_stopping(struct learner *l);
+/* As they are now: those of learner_set are guarded by lock. */
+struct learner_settings learner_settings(struct learner *l);
 /* Sleeps so long, or until the process ends: then false. */
 bool learner_pause(struct learner *l, usec duration);
 

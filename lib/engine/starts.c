@@ -81,10 +81,10 @@ static bool is_served(const struct learner *l, const char *name)
 /* ---- what is due ---- */
 
 /* Why a job is to start now, or NULL; lowers *next to when the clock asks. */
-static const char *cause_of(const struct learner *l, uint64_t accepted,
+static const char *cause_of(const struct learner *l,
+                            const struct learner_settings *s, uint64_t accepted,
                             const struct job *last, usec *next)
 {
-    const struct learner_settings *s = &l->settings;
     uint64_t fresh = accepted > last->accepted ? accepted - last->accepted : 0;
     usec begun =
         last->id > 0 ? last->created_ms * USEC_PER_MS : l->started_wall;
@@ -145,11 +145,11 @@ static enum err_code start_job(struct learner *l, const char *name,
 
 enum err_code starts_look(struct learner *l, usec *next, struct err *e)
 {
-    const struct learner_settings *s = &l->settings;
+    const struct learner_settings s = learner_settings(l);
     struct models models;
 
     *next = 0;
-    if (s->after == 0 && s->every == 0)
+    if (s.after == 0 && s.every == 0)
         return ERR_OK;
     if (read_models(l, &models, e) != ERR_OK)
         return e->code;
@@ -161,7 +161,7 @@ enum err_code starts_look(struct learner *l, usec *next, struct err *e)
             continue;
         if (read_model(l, name, &accepted, &last, e) != ERR_OK)
             return e->code;
-        const char *cause = cause_of(l, accepted, &last, next);
+        const char *cause = cause_of(l, &s, accepted, &last, next);
         if (cause != NULL && start_job(l, name, cause, e) != ERR_OK)
             return e->code;
     }

@@ -29,6 +29,8 @@ struct store_settings {
  * ERR_INVALID (the URL), ERR_CORRUPT (damaged, no store, or of a newer
  * program), ERR_DENIED (read-only), ERR_NO_SPACE, ERR_IO, ERR_NO_MEMORY. */
 struct store *store_open(const struct store_settings *settings, struct err *e);
+/* From any thread: what may wait from now on. */
+void store_set_max_waiting_bytes(struct store *s, size_t max_waiting_bytes);
 /* Runs what waits, then closes. NULL is fine. */
 void store_close(struct store *s);
 
@@ -64,9 +66,14 @@ enum err_code store_write(struct store *s, struct store_work *w, struct err *e)
  * all are lent. All that is read through it until then is of one moment. NULL:
  * ERR_IO and the like. */
 struct database *store_begin_read(struct store *s, struct err *e);
+/* The same, but NULL where it would have to wait. */
+struct database *store_try_read(struct store *s);
 void store_end_read(struct store *s, struct database *db);
 
 /* ---- health ---- */
+
+/* What it takes on disk. */
+uint64_t store_bytes(const struct store *s);
 
 /* False, with the reason in `why` (a text cut to size), since the last commit
  * failed for a reason of the store's own (disk, damage) and until one

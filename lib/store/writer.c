@@ -257,6 +257,13 @@ enum err_code writer_submit(struct writer *w, struct store_work *work,
     return code;
 }
 
+void writer_set_max_waiting_bytes(struct writer *w, size_t max_waiting_bytes)
+{
+    lock_take(&w->lock);
+    w->max_waiting_bytes = max_waiting_bytes;
+    lock_drop(&w->lock);
+}
+
 /* ---- life ---- */
 
 struct writer *writer_new(struct database *db,

@@ -14,9 +14,10 @@ struct writer *writer_new(struct database *db,
 /* Runs what waits, ends the thread, closes the connection. */
 void writer_close(struct writer *w);
 
-/* As store_submit and store_is_well. */
+/* As store_submit and its like. */
 enum err_code writer_submit(struct writer *w, struct store_work *work,
                             struct err *e) ERR_CHECKED;
+void writer_set_max_waiting_bytes(struct writer *w, size_t max_waiting_bytes);
 bool writer_is_well(struct writer *w, char *why, size_t size);
 
 #endif

@@ -107,8 +107,8 @@ void client_learn(struct client *c)
     settings.url = url;
     c->learning.store = store_open(&settings, &e);
     ck_assert_msg(c->learning.store != NULL, "%s", e.msg);
-    c->learning.limits =
-        (struct samples_limits){.max_samples = 40, .max_labels = 4};
+    c->learning.max_samples = 40;
+    c->learning.max_labels = 4;
     c->api.learning = &c->learning;
 }
 

@@ -26,10 +26,10 @@ static void setup(void)
     learning_open(&set);
     own = c.api.registry;
     c.api.registry = set.registry;
-    c.learning =
-        (struct learning){.store = set.store,
-                          .learner = set.learner,
-                          .limits = {.max_samples = 10000, .max_labels = 8}};
+    c.learning = (struct learning){.store = set.store,
+                                   .learner = set.learner,
+                                   .max_samples = 10000,
+                                   .max_labels = 8};
     c.api.learning = &c.learning;
     c.finishes = true;
     buf_init(&all, 1 << 22);

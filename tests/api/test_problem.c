@@ -49,11 +49,11 @@ END_TEST
 
 START_TEST(v2_has_its_own_format)
 {
-    ck_assert_int_eq(client_get(&c, "/v2/models/small"), 404);
+    ck_assert_int_eq(client_get(&c, "/v2/models/nosuch"), 404);
     ck_assert_str_eq(c.response.content_type, "application/json");
     ck_assert_ptr_nonnull(client_find(&c, "error"));
     ck_assert_ptr_null(client_find(&c, "detail"));
-    ck_assert_int_eq(client_get(&c, "/v2"), 404);
+    ck_assert_int_eq(client_get(&c, "/v2/nosuch"), 404);
     ck_assert_ptr_nonnull(client_find(&c, "error"));
     client_get(&c, "/v2x");
     client_refused(&c, 404, "");

@@ -64,13 +64,12 @@ def print_json(value, indent, used):
         ).replace("\0", " ") + "]"
     if isinstance(value, list):
         items = [print_json(v, indent + 2, indent + 2) for v in value]
-        return "[\n%s\n%s]" % (",\n".join(pad + item for item in items),
-                               " " * indent)
+        return "[\n%s]" % ",\n".join(pad + item for item in items)
     items = []
     for key, member in value.items():
         head = pad + flow(key) + ": "
         items.append(head + print_json(member, indent + 2, len(head)))
-    return "{\n%s\n%s}" % (",\n".join(items), " " * indent)
+    return "{\n%s}" % ",\n".join(items)
 
 
 def node_at(root, where):

@@ -89,7 +89,7 @@ static void open_exchange(struct exchange *one)
 
 static void setup(void)
 {
-    log_init(LOG_ERROR, LOG_TEXT);
+    log_set(LOG_ERROR, LOG_TEXT);
     client_open(&c);
     client_learn(&c);
     lock_init(&lock);

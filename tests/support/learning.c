@@ -56,7 +56,7 @@ static void save_model(const char *folder)
 
 void learning_make(struct learning_set *s)
 {
-    log_init(LOG_ERROR, LOG_TEXT);
+    log_set(LOG_ERROR, LOG_TEXT);
     *s = (struct learning_set){.folder = tmp_folder()};
     s->settings = (struct learner_settings){.threads = 2, .keep_versions = 5};
     save_model(s->folder);

@@ -51,7 +51,7 @@ def operations():
 
 
 def _pattern(path):
-    return re.compile(re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(path)) + "$")
+    return re.compile(re.sub(r"\\\{\w+\\\}", "[^/:]+", re.escape(path)) + "$")
 
 
 def find(method, target):
@@ -102,19 +102,27 @@ def _absolute(schema):
             for key, member in schema.items()}
 
 
+def family_of(target):
+    """Whose form an error has: that of the other protocol, or our own."""
+    path = target.split("?")[0]
+    return "Oip" if path == "/v2" or path.startswith("/v2/") else ""
+
+
 def _described(method, target, status):
     """What the contract says of a reply with this status."""
     operation = find(method, target)
     shared = DOCUMENT["components"]["responses"]
+    family = family_of(target)
     if operation is None:  # no such route or method: only an error will do
         assert status in (404, 405), "status %d" % status
-        return shared["NotFound" if status == 404 else "MethodNotAllowed"]
+        return shared[family + ("NotFound" if status == 404
+                                else "MethodNotAllowed")]
     responses = operation["responses"]
     if str(status) in responses:
         return resolve(responses[str(status)])
     assert status in EVERYWHERE, "%s %s: status %d is not in the contract" % (
         method, target, status)
-    return shared["Problem"]
+    return shared[family + ("BadRequest" if family else "Problem")]
 
 
 def check(method, target, reply):
@@ -204,7 +212,10 @@ class Example:
         reply = server.ask(self.method, self.target, self.body,
                            list(self.headers.items()))
         assert reply.status == self.status, "%s: %s" % (self, reply)
-        check(self.method, self.target, reply)
+        try:
+            check(self.method, self.target, reply)
+        except AssertionError as error:
+            raise AssertionError("%s: %s" % (self, error)) from None
         # Where the folder of models lies is not the contract's affair.
         return json_text.loads(reply.body.decode().replace(
             str(server.models), "models"))
@@ -248,9 +259,10 @@ def _stated(where, status, response):
 def examples():
     """All stated answers. Those of errors that routes share are asked once,
     on the first route that has them."""
-    shared = DOCUMENT["components"]["responses"]["MethodNotAllowed"]
-    routes = [("GET", "", {"responses": {"405": shared}},
-               ["components", "responses", "MethodNotAllowed"])]
+    routes = [("GET", "", {"responses": {
+        "405": DOCUMENT["components"]["responses"][name]}},
+               ["components", "responses", name])
+              for name in ("MethodNotAllowed", "OipMethodNotAllowed")]
     routes += [(method, path, operation, None)
                for method, path, operation in operations()]
     seen = set()

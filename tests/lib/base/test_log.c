@@ -34,7 +34,7 @@ static char *read_caught(void)
     size_t n = fread(text, 1, (1 << 20) - 1, caught);
     text[n] = 0;
     fclose(caught);
-    log_init(LOG_INFO, LOG_TEXT);
+    log_set(LOG_INFO, LOG_TEXT);
     return text;
 }
 
@@ -52,7 +52,7 @@ static void check_matches(const char *text, const char *pattern)
 
 START_TEST(a_line_has_time_level_component_event_and_pairs)
 {
-    log_init(LOG_INFO, LOG_TEXT);
+    log_set(LOG_INFO, LOG_TEXT);
     catch_stderr();
     log_event(LOG_INFO, "registry", "loaded", "model=%s ms=%d", "faces", 41);
     log_event(LOG_ERROR, "server", "stopped", NULL);
@@ -66,7 +66,7 @@ END_TEST
 
 START_TEST(levels_above_the_wanted_one_are_silent)
 {
-    log_init(LOG_WARN, LOG_TEXT);
+    log_set(LOG_WARN, LOG_TEXT);
     catch_stderr();
     ck_assert(log_enabled(LOG_ERROR) && log_enabled(LOG_WARN));
     ck_assert(!log_enabled(LOG_INFO) && !log_enabled(LOG_DEBUG));
@@ -108,11 +108,11 @@ START_TEST(hostile_values_stay_within_one_line)
 
     memset(long_text, 'x', sizeof long_text);
     long_text[sizeof long_text - 1] = 0;
-    log_init(LOG_INFO, LOG_TEXT);
+    log_set(LOG_INFO, LOG_TEXT);
     catch_stderr();
     log_event(LOG_INFO, "a", "b", "path=%s", "x\n2026 error a forged\r");
     log_event(LOG_INFO, "a", "b", "path=%s", long_text);
-    log_init(LOG_INFO, LOG_JSON);
+    log_set(LOG_INFO, LOG_JSON);
     log_event(LOG_INFO, "a", "b", "path=%s z=1", long_text);
     char *text = read_caught();
     size_t lines = 0;
@@ -130,7 +130,7 @@ START_TEST(the_json_form_is_one_object_with_typed_members)
     char quoted[64];
     struct err e = {0};
 
-    log_init(LOG_INFO, LOG_JSON);
+    log_set(LOG_INFO, LOG_JSON);
     catch_stderr();
     log_event(LOG_WARN, "http", "request",
               "id=%s n=%d f=%s yes=true no=null text=%s bad=%s empty= word",
@@ -157,7 +157,7 @@ END_TEST
 
 START_TEST(logging_does_not_allocate)
 {
-    log_init(LOG_INFO, LOG_JSON);
+    log_set(LOG_INFO, LOG_JSON);
     catch_stderr();
     mem_fail_after(0);
     log_event(LOG_INFO, "a", "b", "k=%s", "v");
@@ -181,7 +181,7 @@ START_TEST(lines_of_many_threads_do_not_mix)
     pthread_t threads[3];
     int counts[3] = {0};
 
-    log_init(LOG_INFO, LOG_TEXT);
+    log_set(LOG_INFO, LOG_TEXT);
     catch_stderr();
     for (int i = 0; i < 3; i++)
         threads[i] = thread_start("chatter", chatter, names[i]);

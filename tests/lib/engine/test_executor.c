@@ -62,7 +62,7 @@ static bool gate_await(struct gate *g, int n)
     return there;
 }
 
-static bool run(struct ticket *t, bool late)
+static enum ticket_end run(struct ticket *t, bool late)
 {
     struct job *job = (struct job *)t; /* its first member */
 
@@ -77,8 +77,14 @@ static bool run(struct ticket *t, bool late)
             cond_wait(&job->gate->changed, &job->gate->lock);
         lock_drop(&job->gate->lock);
     }
+    return TICKET_UNUSUAL;
+}
+
+static void note_end(struct ticket *t)
+{
+    struct job *job = (struct job *)t;
+
     atomic_fetch_add(&job->runs, 1);
-    return false; /* its time tells nothing */
 }
 
 /* A ticket that is thought to take so long. */
@@ -89,6 +95,7 @@ static void job_init(struct job *job, nsec cost, struct gate *gate)
     memset(job, 0, sizeof *job);
     n++;
     job->ticket.run = run;
+    job->ticket.done = note_end;
     job->ticket.kind.kind = cost_hash(1, &n, sizeof n);
     job->ticket.kind.family = job->ticket.kind.kind;
     job->ticket.kind.units = 1;
@@ -364,10 +371,10 @@ START_TEST(room_is_told_without_taking_it)
 END_TEST
 
 /* Does next to nothing, and says that it is worth knowing. */
-static bool run_well(struct ticket *t, bool late)
+static enum ticket_end run_well(struct ticket *t, bool late)
 {
     (void)run(t, late);
-    return true;
+    return TICKET_USUAL;
 }
 
 START_TEST(what_runs_tells_what_its_kind_costs)
@@ -378,7 +385,8 @@ START_TEST(what_runs_tells_what_its_kind_costs)
     job_init(&jobs[0], SECOND, NULL);
     for (int i = 0; i < 60; i++) {
         if (i > 0)
-            jobs[i] = (struct job){.ticket.kind = jobs[0].ticket.kind};
+            jobs[i] = (struct job){.ticket.kind = jobs[0].ticket.kind,
+                                   .ticket.done = note_end};
         jobs[i].ticket.run = run_well;
         ck_assert(submit(x, &jobs[i]));
         ck_assert(await_run(&jobs[i]));

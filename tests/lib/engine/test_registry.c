@@ -22,7 +22,7 @@ static char *folder;
 
 static void setup(void)
 {
-    log_init(LOG_ERROR, LOG_TEXT);
+    log_set(LOG_ERROR, LOG_TEXT);
     registry = registry_new();
     ck_assert_ptr_nonnull(registry);
     folder = tmp_folder();
