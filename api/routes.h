@@ -16,7 +16,7 @@
 enum route_family {
     FAMILY_PLAIN,  /* probes and files */
     FAMILY_NATIVE, /* /v1 */
-    FAMILY_OPEN    /* /v2, the Open Inference Protocol */
+    FAMILY_OPEN    /* /v2, the Open Inference Protocol, and :predict */
 };
 
 /* QUICK: unless the body is big, or the model searches for its codes; BODY:
@@ -44,7 +44,8 @@ enum route_family route_family_of(const char *target);
 
 /* Finds the row and fills call->route and the parts of the path. Otherwise
  * false: call->route is NULL, and `allow` (size bytes) holds the methods that
- * the path does have, as in "GET, HEAD", or "" if there is no such path. */
+ * the path does have, as in "GET, HEAD, OPTIONS", or "" if there is no such
+ * path. */
 bool route_find(struct call *call, char *allow, size_t size);
 
 /* 0 for NULL, the row's place from 1, and after all rows that of the demo's

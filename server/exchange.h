@@ -20,17 +20,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct executor;
+struct guard;
+
 #define STATUS_CLIENT_GONE 499 /* in the log only */
 
 /* What all exchanges of a server share. */
 struct exchange_rules {
     struct api *api;
-    struct executor *executor;
+    struct executor *executor; /* NULL: there is always room */
+    struct guard *guard;    /* NULL: anybody may do anything */
     atomic_size_t max_body; /* this and the next two may change at any time */
     atomic_size_t max_held;
     atomic_size_t max_streams;
     atomic_size_t streams; /* open ones, all connections */
     atomic_size_t held;    /* bytes of bodies and replies, all connections */
+    atomic_bool packs;     /* replies, for clients that like that; likewise */
     struct access access;
     atomic_uint_fast64_t n; /* request ids made */
     uint64_t seed;          /* what ids begin from */
@@ -50,6 +55,7 @@ struct exchange {
     size_t max_body; /* what rules->max_body was at the request line */
     size_t held;     /* what of rules->held is this one's */
     struct frame frame;
+    uint64_t client;    /* whose connection it is, see pace_client */
     size_t received;    /* of the body, bytes */
     uint64_t swallowed; /* body bytes thrown away after a refusal */
     bool decided;       /* all headers are known */
@@ -90,17 +96,22 @@ bool exchange_body(struct exchange *x, const char *bytes, size_t length);
  * are loaded. */
 bool exchange_is_slow(const struct exchange *x);
 
-/* Fills the response with the refusal of a slow request for which there may be
- * room after so long. */
-void exchange_refuse_busy(struct exchange *x, nsec retry);
-
 /* Fills the response, unless it is already. False: it waits for the disk, and
  * the exchange is not to be touched until `ready` is called, which may be
  * before this returns. */
 bool exchange_run(struct exchange *x);
 
+/* After exchange_run has said true: packs the reply, if that is to be done,
+ * and whether that takes long. A reply that waited for the disk goes as it is:
+ * the store's thread has better things to do. */
+bool exchange_is_long(const struct exchange *x);
+void exchange_pack(struct exchange *x);
+
 /* Fills the response with a refusal, see api_refuse. */
 void exchange_refuse(struct exchange *x, int status, const char *detail);
+
+/* Adds what every reply says, once, before it is sent. */
+void exchange_dress(struct exchange *x);
 
 /* The reply has left, or never will (`sent` false): logs the request, if its
  * headers came at all, and forgets it. */

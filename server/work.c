@@ -7,15 +7,11 @@
  */
 #include "server/lane.h"
 
+#include "server/admission.h"
 #include "server/http.h"
 
 #include <poll.h>
-#include <string.h>
 #include <sys/socket.h>
-
-/* A lane that has been at one round of its connections for so long is behind. A
- * thousand quick requests, all there at once, take less. */
-#define MOST_LAG ((usec)1000000)
 
 /* ---- the way back ---- */
 
@@ -93,23 +89,28 @@ static bool refuse_unwanted(struct visit *v, bool late)
     return true;
 }
 
+static struct visit *visit_of(struct ticket *t)
+{
+    return (struct visit *)((char *)t - offsetof(struct visit, ticket));
+}
+
 /* On a thread of the executor, as the next one. */
 static enum ticket_end run_ticket(struct ticket *t, bool late)
 {
-    struct visit *v =
-        (struct visit *)((char *)t - offsetof(struct visit, ticket));
+    struct visit *v = visit_of(t);
 
     account_lap(&v->exchange.response.account, STAGE_QUEUE);
     bool refused = refuse_unwanted(v, late);
     if (!exchange_run(&v->exchange))
         return TICKET_GIVEN;
+    exchange_pack(&v->exchange);
     return !refused && v->exchange.response.status / 100 == 2 ? TICKET_USUAL
                                                                : TICKET_UNUSUAL;
 }
 
 static void end_ticket(struct ticket *t)
 {
-    send_back((char *)t - offsetof(struct visit, ticket));
+    send_back(visit_of(t));
 }
 
 /* True if it is on its way to the executor. */
@@ -129,44 +130,64 @@ static bool hand_over(struct visit *v)
     x->request.wanted_arg = v;
     if (executor_submit(rules->exchange.executor, &v->ticket, &retry))
         return true;
-    exchange_refuse_busy(x, retry);
+    admission_refuse(x, retry);
     return false;
 }
 
-/* ---- quick ---- */
+/* ---- packing ---- */
 
-/* Those that post inputs wait in the lane's own queue, its round; what tells
- * how the server does is always answered. */
-static void refuse_lag(struct visit *v)
+/* Of a reply whose packing is all that is left: if it has waited too long it
+ * goes as it is. */
+static enum ticket_end pack_ticket(struct ticket *t, bool late)
 {
-    struct exchange *x = &v->exchange;
-    usec lag = clock_now() - v->connection->lane->round;
-
-    if (lag <= MOST_LAG || strcmp(x->request.method, "POST") != 0 ||
-        x->answered)
-        return;
-    x->response.account.refusal = METERS_LAG;
-    exchange_refuse(x, 503,
-                    "more requests came at once than can be answered soon: "
-                    "try again later");
+    if (!late)
+        exchange_pack(&visit_of(t)->exchange);
+    return late ? TICKET_UNUSUAL : TICKET_USUAL;
 }
+
+/* Whether another thread packs the reply; where they have no time for that, it
+ * goes as it is. */
+static bool pack_elsewhere(struct visit *v, const struct lane_rules *rules)
+{
+    static const char packing[] = "packing";
+    uint64_t kind = cost_hash(0, packing, sizeof packing);
+    nsec retry;
+
+    v->ticket.run = pack_ticket;
+    v->ticket.done = end_ticket;
+    v->ticket.deadline = clock_now() + rules->deadline;
+    v->ticket.kind = (struct cost_kind){
+        .kind = kind,
+        .family = kind,
+        .units = v->exchange.response.body.length + 1,
+    };
+    return executor_submit(rules->exchange.executor, &v->ticket, &retry);
+}
+
+/* ---- all ---- */
 
 bool connection_work(struct connection *c)
 {
+    struct lane *lane = c->lane;
     struct visit *v = c->visit;
+    struct exchange *x = &v->exchange;
 
     c->deadline = 0;
     if (v->back)
         return true;
-    account_skip(&v->exchange.response.account);
+    account_skip(&x->response.account);
     v->done.run = come_back;
-    v->exchange.ready = send_back;
-    v->exchange.ready_arg = v;
+    x->ready = send_back;
+    x->ready_arg = v;
     v->away = true;
-    refuse_lag(v);
-    if (exchange_is_slow(&v->exchange) && hand_over(v))
+    if (!admission_refuse_lag(x, lane->round) && exchange_is_slow(x) &&
+        hand_over(v))
         return false;
-    if (!exchange_run(&v->exchange))
+    if (!exchange_run(x))
+        return false;
+    if (!exchange_is_long(x))
+        exchange_pack(x);
+    else if (pack_elsewhere(v, lane->rules))
         return false;
     v->away = false;
     return true;
