@@ -3,7 +3,9 @@ its time and its trace."""
 import gzip
 import json
 import re
+import signal
 import subprocess
+import time
 import zlib
 
 from support import models, wire
@@ -20,6 +22,8 @@ WIDE = "/v1/models/wide/encode?format=dense"
 
 def MODELS(folder):
     models.write(folder, "one", models.compose((4,), models.dense(6)))
+    models.write(folder, "deep", models.compose(
+        (4,), *[models.dense(6, "feedforward") for _ in range(8)]))
     return models.write(folder, "wide",
                         models.compose((4,), models.dense(400)))
 
@@ -236,6 +240,25 @@ def test_what_stays_plain(t):
         assert "Accept-Encoding" not in reply.headers.get_all("Vary"), target
 
 
+def test_tags(t):
+    """A packed reply has a tag of its own, by which it is known again"""
+    target = "/v1/models/deep"
+    bare = ask(t, "GET", target).headers["ETag"]
+    packed = ask(t, "GET", target, b"",
+                 ("Accept-Encoding", "gzip")).headers["ETag"]
+    assert packed == bare[:-1] + '-gzip"', packed
+    for tag in (bare, packed, bare[:-1] + '-deflate"'):
+        reply = ask(t, "GET", target, b"", ("If-None-Match", tag))
+        assert reply.status == 304 and reply.headers["ETag"] == tag, str(reply)
+        assert "Accept-Encoding" in reply.headers.get_all("Vary")
+        reply = ask(t, "POST", target + "/versions/1/activate", b"",
+                    ("If-Match", tag))
+        assert reply.status == 200, str(reply)
+    reply = ask(t, "POST", target + "/versions/1/activate", b"",
+                ("If-Match", '"0-gzip"'))
+    assert reply.status == 412, str(reply)
+
+
 def test_unpacked_by_setting(t):
     """--compress=false packs nothing, and takes packed bodies all the same"""
     server = t.start(MODELS(t.folder()), ["--compress=false"])
@@ -412,6 +435,32 @@ def test_no_origins(t):
         assert "--cors-origins" in str(e) and "a.example" in str(e), str(e)
     else:
         raise AssertionError("it starts with an origin that is none")
+
+
+def test_reload(t):
+    """SIGHUP changes both settings, and keeps what it had if one is wrong"""
+    file = t.folder() / "settings.json"
+
+    def reload(want, **settings):
+        file.write_text(json.dumps(settings))
+        server.process.send_signal(signal.SIGHUP)
+        end = time.monotonic() + wire.SECONDS
+        while True:
+            reply = server.ask("GET", "/openapi.yaml", b"", [
+                ("Origin", LISTED), ("Accept-Encoding", "gzip")])
+            got = (reply.headers["Content-Encoding"],
+                   reply.headers["Access-Control-Allow-Origin"])
+            if got == want:
+                return
+            assert time.monotonic() < end, got
+            time.sleep(0.02)
+
+    file.write_text("{}")
+    server = t.start(MODELS(t.folder()), ["--config", str(file)])
+    reload(("gzip", LISTED), **{"cors-origins": LISTED})
+    reload((None, LISTED), **{"cors-origins": "a.example", "compress": False})
+    reload((None, "*"), **{"cors-origins": "*", "compress": False})
+    reload(("gzip", None))
 
 
 # ---- single headers ----
