@@ -117,7 +117,17 @@ enum err_code assets_file(struct call *call, struct err *e)
     return reply(call, call->request->target, e);
 }
 
+/* Browsers name what a page is; of others that say what they take, clients of
+ * KServe's first protocol ask here whether the server lives. */
 enum err_code assets_index(struct call *call, struct err *e)
 {
-    return reply(call, "/index.html", e);
+    const char *accept = call->request->accept;
+
+    api_response_header(call->response, "Vary", "Accept");
+    if (accept == NULL || strcasestr(accept, "text/html") != NULL)
+        return reply(call, "/index.html", e);
+    call->response->status = 200;
+    call->response->content_type = "application/json";
+    buf_text(&call->response->body, "{\"status\":\"alive\"}\n");
+    return ERR_OK;
 }
