@@ -17,6 +17,8 @@
     X(preprocess_pictures) X(solver) X(iterative) X(model) X(prune) X(grow)    \
     X(rehearsal) X(emit) X(orientation) X(pinwheels) X(atoms) X(render)        \
     X(gradients) X(predict) X(optimiser) X(recipe) X(measure) X(rows)          \
+    X(layers) X(keep) X(distort) X(trainer) X(tune) X(pruning) X(repository)   \
+    X(registry) X(executor) X(tensor_json) X(routes) X(samples) X(jobs)        \
     X(layers) X(keep) X(distort) X(trainer) X(tune) X(pruning) X(repository)     \
     X(registry) X(registry_load) X(registry_unload) X(executor)                \
     X(tensor_json) X(routes) X(samples) X(jobs) X(learner_load) X(etag)        \
@@ -26,19 +28,20 @@
     X(learner) X(learner_restart) X(stream) X(samples_label) X(samples_evict)  \
     X(store) X(store_crash) X(store_damage) X(job_rows) X(starts) X(exchange)  \
     X(samples_json) X(events_live) X(gate) X(oip_request) X(oip_infer)         \
-    X(oip_metadata) X(predict_route) X(gzip)
-    X(samples_json) X(events_live) X(gate) X(histogram) X(process) X(usage)    \
-    X(account) X(watch) X(meters) X(metrics) X(access)
-    X(samples_json) X(events_live) X(gate) X(gzip)
-    X(samples_json) X(events_live) X(gate) X(gzip)                            \
-    X(setting) X(config) X(manual) X(completion)
+    X(oip_metadata) X(predict_route) X(gzip) X(histogram) X(process) X(usage)  \
+    X(account) X(watch) X(meters) X(metrics) X(access) X(setting) X(config)    \
+    X(manual) X(completion)
+    X(oip_metadata) X(predict_route) X(gzip) X(coding) X(cors) X(frame)        \
+    X(exchange_coded) X(histogram) X(process) X(usage) X(account) X(watch)     \
+    X(meters) X(metrics) X(access) X(setting) X(config) X(manual)              \
+    X(completion)
 /* clang-format on */
 
 #define X(name) Suite *suite_##name(void);
-                SUITES(X)
+SUITES(X)
 #undef X
 
-                    int main(void)
+int main(void)
 {
     SRunner *runner = srunner_create(suite_create("sparsed"));
 #define X(name) srunner_add_suite(runner, suite_##name());
