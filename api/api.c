@@ -7,15 +7,17 @@
 #include "api/api.h"
 
 #include "api/accept.h"
+#include "api/coding.h"
+#include "api/cors.h"
 #include "api/oip/request.h"
 #include "api/print.h"
 #include "api/problem.h"
 #include "api/routes.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 /* Bodies over these take many times longer to read and compute than a
  * hand-over to another thread costs; one input of a thousand numbers is below.
@@ -30,7 +32,7 @@
 
 void api_response_init(struct api_response *r)
 {
-    memset(r, 0, sizeof *r);
+    memset(r, 0, offsetof(struct api_response, headers));
     buf_init(&r->body, API_MAX_REPLY_BYTES);
 }
 
@@ -54,7 +56,7 @@ void api_refuse(const struct api_request *request, int status,
     problem_write(request, status, detail, response);
 }
 
-/* ---- checks on the headers; each is true if it refused ---- */
+/* ---- checks on the headers; each is true if it answered ---- */
 
 /* Tells what may be sent: RFC 9110, section 12.5.1; for POST the Linked Data
  * Platform's header is the older one. */
@@ -63,6 +65,19 @@ static void add_taken(struct call *call, const char *list)
     bool post = strcmp(call->route->method, "POST") == 0;
 
     api_response_header(call->response, post ? "Accept-Post" : "Accept", list);
+}
+
+/* OPTIONS needs no row and no token: it only tells what there is. */
+static bool answer_options(struct call *call, const char *allow)
+{
+    struct api_response *response = call->response;
+
+    if (allow[0] == 0 || strcmp(call->request->method, "OPTIONS") != 0)
+        return false;
+    response->status = 204;
+    api_response_header(response, "Allow", allow);
+    cors_preflight(call->api->cors, call->request, allow, response);
+    return true;
 }
 
 static bool refuse_route(struct call *call)
@@ -79,6 +94,12 @@ static bool refuse_route(struct call *call)
                       call->response);
         return true;
     }
+    if (answer_options(call, allow))
+        return true;
+    if (strcmp(request->method, "CONNECT") == 0) {
+        problem_write(request, 501, "CONNECT is for proxies", call->response);
+        return true;
+    }
     buf_init(&detail, DETAIL_BYTES);
     if (allow[0] != 0) {
         call->response->status = 405;
@@ -88,7 +109,7 @@ static bool refuse_route(struct call *call)
     } else {
         buf_printf(&detail, "there is no such path (names are letters, digits, "
                             ".-_, versions numbers from 1); there are: ");
-        route_list(&detail, route_family(request->target));
+        route_list(&detail, route_family_of(request->target));
     }
     problem_write(request, allow[0] != 0 ? 405 : 404,
                   buf_failed(&detail) ? "no such route" : detail.data,
@@ -149,16 +170,16 @@ static bool refuse_encoding(struct call *call)
     const char *encoding = call->request->content_encoding;
     char list[API_ID_BYTES], detail[160];
 
-    if (call->route->takes == 0 || encoding == NULL || encoding[0] == 0 ||
-        strcasecmp(encoding, "identity") == 0)
+    if (call->route->takes == 0 || coding_parse(encoding) != CODING_UNKNOWN)
         return false;
     snprintf(detail, sizeof detail,
-             "Content-Encoding %.60s is not taken: send the body as it is, "
-             "without Content-Encoding",
+             "Content-Encoding %.60s is not taken: send one of " CODING_TAKEN
+             ", or the body as it is",
              encoding);
     call->response->status = 415;
-    api_response_header(call->response, "Accept-Encoding", "identity");
-    add_taken(call, media_list(list, sizeof list, call->route->takes));
+    api_response_header(call->response, "Accept-Encoding", CODING_TAKEN);
+    if ((call->route->takes & MEDIA_ANY) == 0)
+        add_taken(call, media_list(list, sizeof list, call->route->takes));
     problem_write(call->request, 415, detail, call->response);
     return true;
 }
@@ -241,7 +262,8 @@ static enum err_code run(struct call *call, struct err *e)
     const char *query = call->request->query;
 
     /* The others take no options and ignore what stands there. */
-    if (route_family(call->request->target) == FAMILY_NATIVE && query != NULL &&
+    if (route_family_of(call->request->target) == FAMILY_NATIVE &&
+        query != NULL &&
         options_read_query(&call->options, call->route->options, query, e) !=
             ERR_OK)
         return e->code;
@@ -347,6 +369,8 @@ bool api_is_slow(struct api *api, const struct api_request *request)
         return true;
     if (call.route->takes == 0)
         return false;
+    if (coding_parse(request->content_encoding) != CODING_NONE)
+        return true;
     if (call.route->speed == ROUTE_BODY)
         return body_is_slow(call.route, request);
     return may_set_steps(request->query) || body_is_slow(call.route, request) ||

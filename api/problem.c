@@ -116,7 +116,7 @@ void problem_write(const struct api_request *request, int status,
 {
     const char *target = request->target != NULL ? request->target : "";
     const char *id = request->id != NULL ? request->id : "";
-    bool open = route_family(target) == FAMILY_OPEN;
+    bool open = route_family_of(target) == FAMILY_OPEN;
 
     if (open)
         status = open_status(status);

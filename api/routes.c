@@ -143,7 +143,7 @@ const struct route routes[] = {
 static const struct route file_route = {"GET", "/{file}",
                                         SHOWS(assets_file, 0, ROUTE_QUICK, 0)};
 
-enum family route_family(const char *target)
+enum route_family route_family_of(const char *target)
 {
     if (target == NULL || target[0] != '/' || target[1] != 'v' ||
         (target[2] != '1' && target[2] != '2') ||
@@ -214,7 +214,7 @@ static bool match_number(struct call *call, size_t i, const char *text)
 
     if (!read_number(text, &value) || value < numbers[i].min) {
         /* The Open Inference Protocol's versions are any text. */
-        if (route_family(call->request->target) != FAMILY_OPEN)
+        if (route_family_of(call->request->target) != FAMILY_OPEN)
             return false;
         value = CALL_NO_VERSION;
     }
@@ -294,13 +294,11 @@ static bool take(struct call *call, const struct route *row, char *allow,
     return false;
 }
 
-bool route_find(struct call *call, char *allow, size_t size)
+static bool find_row(struct call *call, char *allow, size_t size)
 {
     struct path path;
     const char *target = call->request->target;
 
-    call->route = NULL;
-    allow[0] = 0;
     if (!split(&path, target))
         return false;
     for (const struct route *row = routes; row->method != NULL; row++) {
@@ -309,6 +307,31 @@ bool route_find(struct call *call, char *allow, size_t size)
     }
     if (allow[0] == 0 && assets_find(target) != NULL)
         return take(call, &file_route, allow, size);
+    return false;
+}
+
+/* Of the server as a whole (RFC 9110, section 9.3.7). */
+static void allow_all(char *allow, size_t size)
+{
+    for (const struct route *row = routes; row->method != NULL; row++) {
+        if (strstr(allow, row->method) == NULL)
+            add_allow(allow, size, row->method);
+    }
+}
+
+bool route_find(struct call *call, char *allow, size_t size)
+{
+    const struct api_request *request = call->request;
+
+    call->route = NULL;
+    allow[0] = 0;
+    if (find_row(call, allow, size))
+        return true;
+    if (request->target != NULL && strcmp(request->target, "*") == 0 &&
+        strcmp(request->method, "OPTIONS") == 0)
+        allow_all(allow, size);
+    if (allow[0] != 0)
+        add_allow(allow, size, "OPTIONS");
     return false;
 }
 
@@ -352,12 +375,12 @@ static bool has_twin(const struct route *row)
     return other->method != NULL;
 }
 
-void route_list(struct buf *b, enum family family)
+void route_list(struct buf *b, enum route_family family)
 {
     const char *before = "";
 
     for (const struct route *row = routes; row->method != NULL; row++) {
-        bool open = route_family(row->pattern) == FAMILY_OPEN;
+        bool open = route_family_of(row->pattern) == FAMILY_OPEN;
         if (has_twin(row) || open != (family == FAMILY_OPEN))
             continue;
         buf_printf(b, "%s%s %s", before, row->method, row->pattern);

@@ -13,7 +13,7 @@
 #include <stdbool.h>
 
 /* Whose manners a path has: its errors, types, options. */
-enum family {
+enum route_family {
     FAMILY_PLAIN,  /* probes and files */
     FAMILY_NATIVE, /* /v1 */
     FAMILY_OPEN    /* /v2, the Open Inference Protocol */
@@ -40,11 +40,12 @@ struct route {
 extern const struct route routes[];
 
 /* NULL: FAMILY_PLAIN. */
-enum family route_family(const char *target);
+enum route_family route_family_of(const char *target);
 
 /* Finds the row and fills call->route and the parts of the path. Otherwise
  * false: call->route is NULL, and `allow` (size bytes) holds the methods that
- * the path does have, as in "GET, HEAD", or "" if there is no such path. */
+ * the path does have, as in "GET, HEAD, OPTIONS", or "" if there is no such
+ * path. */
 bool route_find(struct call *call, char *allow, size_t size);
 
 /* 0 for NULL, the row's place from 1, and after all rows that of the demo's
@@ -54,6 +55,6 @@ const struct route *route_at(size_t index);
 
 /* Appends what there is, for the detail of a 404: the Open Inference Protocol
  * apart from the rest. */
-void route_list(struct buf *b, enum family family);
+void route_list(struct buf *b, enum route_family family);
 
 #endif

@@ -4,7 +4,8 @@
 # costs nothing on a machine that has all. Installs on Debian and Ubuntu;
 # elsewhere it says what is missing.
 #
-# Groups: build, test (build too), mnist, fashion-mnist, photographs.
+# Groups: build, test (build too), conformance (test too), mnist,
+# fashion-mnist, photographs.
 set -eu
 
 # One need a line: how to look for it, its Debian package, in words.
@@ -34,6 +35,12 @@ command groff | groff-base | groff, which reads the manual
 command python3 | python3 | Python 3.10 or later
 module venv | python3-venv | Python's venv module
 module ensurepip | python3-venv | Python's ensurepip module
+END
+    ;;
+    conformance) needs test && cat <<'END'
+command npm | npm | npm, which fetches the linter of openapi.yaml
+command prometheus | prometheus | Prometheus, which reads the metrics
+command promtool | prometheus | promtool, which checks them
 END
     ;;
     mnist) cat <<'END'

@@ -7,6 +7,7 @@
  */
 #include "server/app.h"
 
+#include "api/cors.h"
 #include "lib/base/file.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
@@ -77,6 +78,11 @@ static enum err_code start_lanes(struct app *app, struct err *e)
     app->meters.started_wall = clock_wall();
     app->api.meters = &app->meters;
     app->api.watch_every = c->watch_every;
+    app->api.cors = cors_new(e);
+    if (app->api.cors == NULL)
+        return e->code;
+    if (cors_set(app->api.cors, c->cors_origins, e) != ERR_OK)
+        return err_wrap(e, "--cors-origins");
     app->api.draining = is_draining;
     app->api.draining_arg = app;
     app->api.allow_missing_models = c->allow_missing_models;
@@ -258,5 +264,6 @@ void app_free(struct app *app)
     registry_free(app->registry);
     listener_free(app->listener);
     reload_free(app->reloaded);
+    cors_free(app->api.cors);
     mem_free(app);
 }

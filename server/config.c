@@ -131,6 +131,20 @@ const struct setting config_settings[] = {
      .live = true,
      .help = "a slow request must be begun within, or gets 504"},
 
+    {.section = "Manners",
+     .name = "compress",
+     .type = SETTING_FLAG,
+     MEMBER(compress),
+     .standard = "true",
+     .live = true,
+     .help = "compress replies for clients that ask for it; --compress=false: "
+             "none"},
+    {.name = "cors-origins",
+     TEXT(cors_origins, "ORIGIN[,...]"),
+     .live = true,
+     .help = "sites whose pages may ask, as in https://example.org, or * for "
+             "all; none without it"},
+
     {.section = "Stopping",
      .name = "drain",
      SECONDS(drain, 0, 3600),

@@ -41,6 +41,8 @@ struct config {
     int log_format; /* enum log_format */
     double log_requests;
     size_t watch_every;
+    const char *cors_origins;
+    bool compress;
     bool allow_missing_models;
     bool print_config;
 

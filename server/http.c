@@ -24,7 +24,7 @@
 /* What a stream's client of HTTP/1.0 is sent at once. */
 #define STREAM_BLOCK_BYTES ((size_t)4096)
 /* Of a reply that is written without the library. */
-#define MAX_HEAD_BYTES ((size_t)1024)
+#define MAX_HEAD_BYTES ((size_t)2048)
 /* Over what settings allow: the lanes keep the clock and count the connections
  * of all, by limits that may change while the daemon runs. */
 #define LONGEST_TIMEOUT 100000u /* seconds */
@@ -111,14 +111,13 @@ static struct MHD_Response *make_response(struct connection *c)
 
 static enum MHD_Result reply(struct connection *c)
 {
-    const struct exchange *x = &c->visit->exchange;
+    struct exchange *x = &c->visit->exchange;
     const struct api_response *r = &x->response;
     struct MHD_Response *m = make_response(c);
 
     if (m == NULL)
         return MHD_NO;
-    MHD_add_response_header(m, "X-Request-Id", x->id);
-    MHD_add_response_header(m, "X-Content-Type-Options", "nosniff");
+    exchange_dress(x);
     if (r->content_type != NULL)
         MHD_add_response_header(m, "Content-Type", r->content_type);
     for (size_t i = 0; i < r->n_headers; i++)
@@ -149,7 +148,7 @@ static void linger(struct connection *c)
 
 bool http_tell(struct connection *c)
 {
-    const struct exchange *x = &c->visit->exchange;
+    struct exchange *x = &c->visit->exchange;
     const struct api_response *r = &x->response;
     unsigned status = (unsigned)r->status;
     time_t now = time(NULL);
@@ -160,12 +159,16 @@ bool http_tell(struct connection *c)
     gmtime_r(&now, &day);
     strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", &day);
     buf_init(&text, r->body.length + MAX_HEAD_BYTES);
+    exchange_dress(x);
     buf_printf(&text,
                "HTTP/1.1 %u %s\r\nDate: %s\r\nConnection: close\r\n"
-               "X-Request-Id: %s\r\nX-Content-Type-Options: nosniff\r\n"
-               "Content-Type: %s\r\nContent-Length: %zu\r\n\r\n",
-               status, MHD_get_reason_phrase_for(status), date, x->id,
-               r->content_type, r->body.length);
+               "Content-Type: %s\r\nContent-Length: %zu\r\n",
+               status, MHD_get_reason_phrase_for(status), date, r->content_type,
+               r->body.length);
+    for (size_t i = 0; i < r->n_headers; i++)
+        buf_printf(&text, "%s: %s\r\n", r->headers[i].name,
+                   r->headers[i].value);
+    buf_text(&text, "\r\n");
     buf_add(&text, r->body.data, r->body.length);
     linger(c);
     bool sent = !buf_failed(&text) &&

@@ -201,8 +201,31 @@ static void run_ticket(struct ticket *t, bool late)
         exchange_refuse(&v->exchange, 504,
                         "the request waited too long for its turn "
                         "(--deadline): try again later");
-    if (exchange_run(&v->exchange))
-        send_back(v);
+    if (!exchange_run(&v->exchange))
+        return;
+    exchange_pack(&v->exchange);
+    send_back(v);
+}
+
+/* The same, of a reply whose packing is all that is left: if it has waited too
+ * long it goes as it is. */
+static void pack_ticket(struct ticket *t, bool late)
+{
+    struct visit *v =
+        (struct visit *)((char *)t - offsetof(struct visit, ticket));
+
+    if (!late)
+        exchange_pack(&v->exchange);
+    send_back(v);
+}
+
+/* Whether another thread packs the reply; where they have no time for that, it
+ * goes as it is. */
+static bool pack_elsewhere(struct visit *v, const struct lane_rules *rules)
+{
+    v->ticket.run = pack_ticket;
+    v->ticket.deadline = clock_now() + rules->deadline;
+    return executor_submit(rules->executor, &v->ticket);
 }
 
 bool connection_work(struct connection *c)
@@ -227,6 +250,10 @@ bool connection_work(struct connection *c)
                         "too many slow requests wait already (--queue)");
     }
     if (!exchange_run(&v->exchange))
+        return false;
+    if (!exchange_is_long(&v->exchange))
+        exchange_pack(&v->exchange);
+    else if (pack_elsewhere(v, rules))
         return false;
     v->away = false;
     return true;

@@ -88,6 +88,7 @@ static void set_limits(struct lanes *l, const struct lanes_limits *limits)
     l->rules.timeout = limits->timeout;
     l->rules.request_timeout = limits->request_timeout;
     l->rules.deadline = limits->deadline;
+    l->rules.exchange.packs = limits->compress;
     access_set(&l->rules.exchange.access, limits->log_requests);
 }
 

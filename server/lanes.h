@@ -21,6 +21,7 @@ struct lanes_limits {
     usec timeout;
     usec request_timeout;
     usec deadline;
+    bool compress;
     double log_requests; /* share of good ones that are logged */
 };
 

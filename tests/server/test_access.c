@@ -42,7 +42,7 @@ static char *read_caught(void)
 
 static void setup(void)
 {
-    log_init(LOG_INFO, LOG_TEXT);
+    log_set(LOG_INFO, LOG_TEXT);
     access_set(&rules, 1);
     account_begin(&account);
     request = (struct api_request){.target = "/x", .query = "secret=1"};
@@ -122,7 +122,7 @@ START_TEST(each_line_of_json_parses)
                                       "a=b c"};
     struct err e;
 
-    log_init(LOG_INFO, LOG_JSON);
+    log_set(LOG_INFO, LOG_JSON);
     account.route = &routes[0];
     catch_stderr();
     for (size_t i = 0; i < 7; i++) {
