@@ -42,8 +42,8 @@ PARTS_O := $(filter-out $(O)/o/server/main.o $(O)/o/server/cmd_%,$(SERVER_O))
 # Asked when first used, which is after `deps` has installed the packages, and
 # then kept.
 once = $(eval $(1) := $(shell $(2)))$($(1))
-PACKAGES := libmicrohttpd libcjson libpng libturbojpeg libzip zlib sqlite3 \
-            $(filter openblas,$(BLAS))
+PACKAGES := libmicrohttpd gnutls libcjson libpng libturbojpeg libzip zlib \
+            sqlite3 $(filter openblas,$(BLAS))
 PACKAGES_CFLAGS = $(call once,PACKAGES_CFLAGS,pkg-config --cflags $(PACKAGES))
 PACKAGES_LIBS = $(call once,PACKAGES_LIBS,pkg-config --libs $(PACKAGES))
 CHECK_CFLAGS = $(call once,CHECK_CFLAGS,pkg-config --cflags check)

@@ -202,6 +202,27 @@ static bool refuse_accept(struct call *call)
     return true;
 }
 
+/* What a request that lacks a scope is told. */
+static void print_scope_detail(char *out, size_t size,
+                               const struct api_request *request,
+                               const char *scope)
+{
+    if (request->has_token)
+        snprintf(out, size, "the token's scopes do not have %s", scope);
+    else if (request->takes_tokens)
+        snprintf(out, size,
+                 "this needs a token of the scope %s, sent as "
+                 "`Authorization: Bearer TOKEN`",
+                 scope);
+    else
+        snprintf(out, size,
+                 "this needs a token of the scope %s, and the server has none: "
+                 "it has to be started with --tokens FILE, which `sparsed "
+                 "token NAME --scopes %s --tokens FILE` makes, or with "
+                 "--anonymous to let anybody do this",
+                 scope, scope);
+}
+
 /* RFC 6750, section 3. */
 static bool refuse_scope(struct call *call)
 {
@@ -209,18 +230,14 @@ static bool refuse_scope(struct call *call)
     const struct api_request *request = call->request;
     unsigned scope = call->route->scope;
     size_t i = scope == SCOPE_INFER ? 0 : scope == SCOPE_LEARN ? 1 : 2;
-    char detail[160], challenge[80];
+    char detail[320], challenge[80];
 
     if ((scope & ~request->scopes) == 0)
         return false;
     int status = request->has_token ? 403 : 401;
     snprintf(challenge, sizeof challenge, "Bearer scope=\"%s\"%s", names[i],
              status == 403 ? ", error=\"insufficient_scope\"" : "");
-    snprintf(detail, sizeof detail,
-             status == 403 ? "the token's scopes do not have %s"
-                           : "this needs a token of the scope %s, sent as "
-                             "`Authorization: Bearer TOKEN`",
-             names[i]);
+    print_scope_detail(detail, sizeof detail, request, names[i]);
     call->response->status = status;
     api_response_header(call->response, "WWW-Authenticate", challenge);
     problem_write(request, status, detail, call->response);
@@ -291,6 +308,14 @@ bool api_handle(struct api *api, const struct api_request *request,
     if (code != ERR_OK)
         problem_write_err(request, &e, response);
     return true;
+}
+
+bool api_is_open(struct api *api, const struct api_request *request)
+{
+    char allow[API_ID_BYTES];
+    struct call call = call_make(api, request, NULL);
+
+    return route_find(&call, allow, sizeof allow) && call.route->scope == 0;
 }
 
 /* Whether there may be an option `steps`, as far as can be told without

@@ -90,7 +90,9 @@ struct api_request {
     const char *cors_headers; /* Access-Control-Request-Headers */
     const char *trace;        /* 32 hex digits of a traceparent, see trace.h */
     unsigned scopes;          /* what the caller may do (scope bits) */
-    bool has_token;           /* and whether by a token */
+    bool has_token;           /* and whether by a token, */
+    const char *token;        /* whose name this is */
+    bool takes_tokens;        /* whether there are any, for the detail of 401 */
     usec deadline;            /* nobody waits for the reply after it; 0: none */
     const char *id;           /* checked and made by the server, never NULL */
     const char *body;
@@ -143,6 +145,10 @@ bool api_handle(struct api *api, const struct api_request *request,
  * body longer than the route takes, a content type it does not take). */
 bool api_refuse_early(struct api *api, const struct api_request *request,
                       size_t announced_length, struct api_response *response);
+
+/* Whether the request's route is open to anybody, as probes and metrics are;
+ * a path that is no route is not. */
+bool api_is_open(struct api *api, const struct api_request *request);
 
 /* Whether the request may take long and belongs to the executor: a big body or
  * one of many rows, more steps than usual, pictures to make or to read, a body

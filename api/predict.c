@@ -1,38 +1,33 @@
-/* KServe's first protocol: instances in, predictions out.
+/* KServe's first protocol: instances in, predictions out, with the manners of
+ * the second.
  *
  * A prediction is what `classify` says of an input, or what `encode` does where
- * there are no classes; the reply is theirs with the member's name changed, so
- * it names the version too.
+ * there are no classes. The reply has room for nothing else, so its headers say
+ * which version has made it.
  */
 #include "api/handlers.h"
 #include "api/infer.h"
 #include "api/reply.h"
-#include "api/routes.h"
 #include "api/tensor_json.h"
 
-static enum err_code read_instances(struct call *call, const struct model *m,
-                                    struct tensor *rows, struct err *e)
+/* Other members of the body are somebody else's. */
+static enum err_code read_instances(struct run *r, struct err *e)
 {
-    /* The second is what clients of TensorFlow Serving send. */
-    static const char *const names[] = {"instances", "signature_name", NULL};
-    const struct api_request *request = call->request;
+    const struct api_request *request = r->call->request;
     struct tensor_member member = {
-        .name = names[0], .read = tensor_read_rows, .out = rows};
+        .name = "instances", .read = tensor_read_rows, .out = &r->rows};
 
-    *rows = tensor_of_inputs(m, request->memory);
-    rows->name = names[0];
-    rows->member = "input";
+    r->rows = tensor_of_inputs(r->model, request->memory);
+    r->rows.name = member.name;
+    r->rows.member = "input";
     struct json *rest = tensor_json_read(request->body, request->body_length,
                                          &member, 1, request->memory, e);
     if (rest == NULL)
         return e->code;
-    enum err_code code =
-        options_read_json(&call->options, call->route->options, rest, names, e);
     json_free(rest);
-    if (code == ERR_OK && !member.seen)
-        return err_set(e, ERR_SHAPE,
-                       "instances: missing, want an array of inputs");
-    return code;
+    if (member.seen)
+        return ERR_OK;
+    return err_set(e, ERR_SHAPE, "instances: missing, want an array of inputs");
 }
 
 static enum err_code predict(struct run *r, struct err *e)
@@ -42,7 +37,8 @@ static enum err_code predict(struct run *r, struct err *e)
     r->layer = m->n_layers - 1;
     r->outputs = m->classifier.present ? OUTPUT_CLASSES : OUTPUT_CODE;
     r->member = "predictions";
-    if (read_instances(r->call, m, &r->rows, e) != ERR_OK)
+    r->call->reply = MEDIA_JSON;
+    if (read_instances(r, e) != ERR_OK)
         return e->code;
     account_lap(&r->call->response->account, STAGE_PARSE);
     return reply_write(r, e);

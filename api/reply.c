@@ -18,8 +18,29 @@
 
 static void open_part(const struct run *r, const struct reply_part *part)
 {
-    buf_printf(&r->call->response->body, ",\"%s\":[",
-               r->member != NULL ? r->member : part->name);
+    struct buf *body = &r->call->response->body;
+
+    if (r->member != NULL)
+        buf_printf(body, "\"%s\":[", r->member);
+    else
+        buf_printf(body, ",\"%s\":[", part->name);
+}
+
+/* Opens the object, with what it says of the model. */
+static void open_reply(const struct run *r)
+{
+    struct buf *body = &r->call->response->body;
+
+    buf_char(body, '{');
+    if (r->member != NULL)
+        return;
+    buf_text(body, "\"model\":");
+    buf_json_text(body, r->served->name);
+    buf_text(body, ",\"version\":");
+    buf_json_uint(body, r->served->version);
+    if ((r->outputs & (OUTPUT_CODE | OUTPUT_TRACE)) != 0)
+        buf_printf(body, ",\"code_size\":%zu",
+                   layer_units(&r->model->layers[r->layer]));
 }
 
 static enum err_code print_rows(struct run *r, const struct reply_part *part,
@@ -135,13 +156,7 @@ static enum err_code write_json(struct run *r, size_t block, struct err *e)
         return e->code;
     for (size_t i = 0; i < REPLY_PARTS; i++)
         buf_init(&own[i], body->max_bytes);
-    buf_text(body, "{\"model\":");
-    buf_json_text(body, r->served->name);
-    buf_text(body, ",\"version\":");
-    buf_json_uint(body, r->served->version);
-    if ((r->outputs & (OUTPUT_CODE | OUTPUT_TRACE)) != 0)
-        buf_printf(body, ",\"code_size\":%zu",
-                   layer_units(&r->model->layers[r->layer]));
+    open_reply(r);
     enum err_code code = print_blocks(r, block, split ? own : NULL, e);
     if (code == ERR_OK && split)
         join(r, own);
@@ -263,9 +278,10 @@ enum err_code reply_write(struct run *r, struct err *e)
         return e->code;
     response->status = 200;
     response->content_type = media_name(r->call->reply);
+    if (r->call->reply != MEDIA_JSON || r->member != NULL)
+        add_headers(r);
     if (r->call->reply == MEDIA_JSON)
         return write_json(r, block, e);
-    add_headers(r);
     return r->call->reply == MEDIA_NPY ? write_npy(r, block, e)
                                        : write_png(r, e);
 }

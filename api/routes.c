@@ -53,12 +53,8 @@
         ROUTE_QUICK, SCOPE_INFER
 #define INFERS                                                                 \
     infer_handle, ANY_BODY, MEDIA_JSON, FOR_INFER, 0, ROUTE_QUICK, SCOPE_INFER
-#define PREDICTS                                                               \
-    predict_handle, MEDIA_JSON, MEDIA_JSON, OPTION_STEPS | OPTION_TOP, 0,      \
-        ROUTE_QUICK, SCOPE_INFER
-#define OPEN_INFERS oip_infer, MEDIA_ANY, 0, 0, 0, ROUTE_QUICK, SCOPE_INFER
 #define OPEN_SHOWS(handle, scope) SHOWS(handle, 0, ROUTE_QUICK, scope)
-#define OPEN_TELLS(handle, speed, scope)                                       \
+#define OPEN_TAKES(handle, speed, scope)                                       \
     handle, MEDIA_ANY, 0, 0, 0, speed, scope
 
 /* clang-format off */
@@ -69,7 +65,7 @@ const struct route routes[] = {
     {"POST", "/v1/models/{model}/classify", CLASSIFIES},
     {"POST", "/v1/models/{model}/decode", DECODES},
     {"POST", "/v1/models/{model}/infer", INFERS},
-    {"POST", "/v1/models/{model}:predict", PREDICTS},
+    {"POST", "/v1/models/{model}:predict", OPEN_TAKES(predict_handle, ROUTE_QUICK, SCOPE_INFER)},
     {"POST", "/v1/models/{model}/versions/{version}/encode", ENCODES},
     {"POST", "/v1/models/{model}/versions/{version}/pool", POOLS},
     {"POST", "/v1/models/{model}/versions/{version}/reconstruct", RECONSTRUCTS},
@@ -116,20 +112,21 @@ const struct route routes[] = {
     {"GET", "/v2/models/{model}", OPEN_SHOWS(oip_model, SCOPE_INFER)},
     {"GET", "/v2/models/{model}/ready", OPEN_SHOWS(oip_model_ready, 0)},
     {"GET", "/v2/models/{model}/config", OPEN_SHOWS(oip_config, SCOPE_INFER)},
-    {"POST", "/v2/models/{model}/infer", OPEN_INFERS},
+    {"POST", "/v2/models/{model}/infer", OPEN_TAKES(oip_infer, ROUTE_QUICK, SCOPE_INFER)},
     {"GET", "/v2/models/{model}/versions/{version}", OPEN_SHOWS(oip_model, SCOPE_INFER)},
     {"GET", "/v2/models/{model}/versions/{version}/ready", OPEN_SHOWS(oip_model_ready, 0)},
     {"GET", "/v2/models/{model}/versions/{version}/config",
      OPEN_SHOWS(oip_config, SCOPE_INFER)},
-    {"POST", "/v2/models/{model}/versions/{version}/infer", OPEN_INFERS},
+    {"POST", "/v2/models/{model}/versions/{version}/infer",
+     OPEN_TAKES(oip_infer, ROUTE_QUICK, SCOPE_INFER)},
     {"GET", "/v2/models/{model}/stats", OPEN_SHOWS(oip_statistics, SCOPE_INFER)},
     {"GET", "/v2/models/{model}/versions/{version}/stats",
      OPEN_SHOWS(oip_statistics, SCOPE_INFER)},
-    {"POST", "/v2/repository/index", OPEN_TELLS(oip_index, ROUTE_BODY, SCOPE_INFER)},
+    {"POST", "/v2/repository/index", OPEN_TAKES(oip_index, ROUTE_BODY, SCOPE_INFER)},
     {"POST", "/v2/repository/models/{model}/load",
-     OPEN_TELLS(oip_load, ROUTE_SLOW, SCOPE_ADMIN)},
+     OPEN_TAKES(oip_load, ROUTE_SLOW, SCOPE_ADMIN)},
     {"POST", "/v2/repository/models/{model}/unload",
-     OPEN_TELLS(oip_unload, ROUTE_SLOW, SCOPE_ADMIN)},
+     OPEN_TAKES(oip_unload, ROUTE_SLOW, SCOPE_ADMIN)},
     {"GET", "/healthz", SHOWS(health_live, 0, ROUTE_QUICK, 0)},
     {"GET", "/readyz", SHOWS(health_ready, 0, ROUTE_QUICK, 0)},
     {"GET", "/metrics", SHOWS(metrics_show, 0, ROUTE_QUICK, 0)},
@@ -145,11 +142,17 @@ static const struct route file_route = {"GET", "/{file}",
 
 enum route_family route_family_of(const char *target)
 {
-    if (target == NULL || target[0] != '/' || target[1] != 'v' ||
+    static const char predict[] = ":predict";
+    size_t length = target != NULL ? strlen(target) : 0;
+
+    if (length < 3 || memcmp(target, "/v", 2) != 0 ||
         (target[2] != '1' && target[2] != '2') ||
         (target[3] != 0 && target[3] != '/'))
         return FAMILY_PLAIN;
-    return target[2] == '1' ? FAMILY_NATIVE : FAMILY_OPEN;
+    bool open = target[2] == '2' ||
+                (length >= sizeof predict &&
+                 strcmp(target + length + 1 - sizeof predict, predict) == 0);
+    return open ? FAMILY_OPEN : FAMILY_NATIVE;
 }
 
 /* ---- matching ---- */

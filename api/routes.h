@@ -16,7 +16,7 @@
 enum route_family {
     FAMILY_PLAIN,  /* probes and files */
     FAMILY_NATIVE, /* /v1 */
-    FAMILY_OPEN    /* /v2, the Open Inference Protocol */
+    FAMILY_OPEN    /* /v2, the Open Inference Protocol, and :predict */
 };
 
 /* QUICK: unless the body is big, or the model searches for its codes; BODY:

@@ -20,8 +20,7 @@ struct run {
     bool decode;         /* rows are codes */
     const float *scales; /* (rows.B) for decode, or NULL */
     struct pick pick;    /* scratch of one row */
-    const char *member;  /* what the one member of the reply is called; NULL:
-                            each part has its own name */
+    const char *member;  /* the reply's only member; NULL: the usual ones */
 
     /* The block that run_block computed last, in the request's arena: */
     size_t first; /* its first row */

@@ -18,6 +18,7 @@ header stdio.h | libc6-dev | the C library's headers
 command make | make | GNU make
 command pkg-config | pkg-config | pkg-config
 library libmicrohttpd | libmicrohttpd-dev | GNU libmicrohttpd 0.9.75 or later
+library gnutls | libgnutls28-dev | GnuTLS 3.7 or later
 library libcjson | libcjson-dev | cJSON
 library openblas | libopenblas-dev | OpenBLAS, built with threads
 library libpng | libpng-dev | libpng
@@ -32,6 +33,7 @@ library check | check | Check, the unit test framework
 command bash | bash | bash, whose completion is tried
 command curl | curl | curl, which runs the README's examples
 command groff | groff-base | groff, which reads the manual
+command openssl | openssl | OpenSSL, which makes certificates
 command python3 | python3 | Python 3.10 or later
 module venv | python3-venv | Python's venv module
 module ensurepip | python3-venv | Python's ensurepip module

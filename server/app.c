@@ -90,6 +90,8 @@ static enum err_code start_lanes(struct app *app, struct err *e)
         .api = &app->api,
         .executor = app->executor,
         .listener = app->listener,
+        .guard = app->guard,
+        .tls = app->tls,
         .threads = c->threads,
         .limits = app_lanes_limits(c),
     };
@@ -180,8 +182,12 @@ static enum err_code start(struct app *app, struct err *e)
     log_event(LOG_DEBUG, "server", "folders", "models=%s data=%s",
               log_quote(models, sizeof models, c->models),
               log_quote(data, sizeof data, c->data_dir));
-    app->listener = listener_open(c->listen, e);
-    if (app->listener == NULL || start_lanes(app, e) != ERR_OK)
+    if (app_start_tls(app, e) != ERR_OK)
+        return e->code;
+    app->listener =
+        listener_open(c->listen, app->tls != NULL ? "https" : "http", e);
+    if (app->listener == NULL || app_start_guard(app, e) != ERR_OK ||
+        start_lanes(app, e) != ERR_OK)
         return e->code;
     app->registry = registry_new();
     if (app->registry == NULL)
@@ -263,6 +269,8 @@ void app_free(struct app *app)
     store_close(app->store);
     registry_free(app->registry);
     listener_free(app->listener);
+    guard_close(app->guard);
+    tls_free(app->tls);
     reload_free(app->reloaded);
     cors_free(app->api.cors);
     mem_free(app);

@@ -97,10 +97,9 @@ static const struct {
     enum err_code (*reload)(struct app *app, const struct config *c,
                             struct err *e);
 } parts[] = {
-    {"log", reload_log},
-    {"lanes", reload_lanes},
-    {"api", reload_api},
-    {"learning", reload_learning},
+    {"log", reload_log},         {"lanes", reload_lanes},
+    {"api", reload_api},         {"learning", reload_learning},
+    {"guard", app_reload_guard}, {"tls", app_reload_tls},
 };
 
 /* ---- all of them ---- */

@@ -7,6 +7,7 @@
 #include "api/meters.h"
 #include "lib/base/mem.h"
 #include "lib/data/gzip.h"
+#include "server/guard.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -165,9 +166,12 @@ static void finish(void *arg)
  * path. */
 static const char *skip_authority(const char *target)
 {
-    if (strncasecmp(target, "http://", 7) != 0)
+    size_t scheme = strncasecmp(target, "http://", 7) == 0    ? 7
+                    : strncasecmp(target, "https://", 8) == 0 ? 8
+                                                              : 0;
+    if (scheme == 0)
         return target;
-    const char *path = target + 7 + strcspn(target + 7, "/?");
+    const char *path = target + scheme + strcspn(target + scheme, "/?");
     return *path == '/' ? path : "/";
 }
 
@@ -258,6 +262,21 @@ static void refuse_held(struct exchange *x)
                     "now (--max-held)");
 }
 
+/* Before anything is done for the sender. */
+static bool refuse_sender(struct exchange *x)
+{
+    const struct guard_sender sender = {
+        .client = x->client,
+        .method = x->request.method,
+        .authorization = x->frame.authorization,
+        .host = x->frame.host,
+        .fetch_site = x->frame.fetch_site,
+    };
+
+    return x->rules->guard != NULL &&
+           guard_refuse(x->rules->guard, &sender, &x->request, &x->response);
+}
+
 enum exchange_verdict exchange_decide(struct exchange *x, const char *method,
                                       const char *version)
 {
@@ -279,10 +298,11 @@ enum exchange_verdict exchange_decide(struct exchange *x, const char *method,
         exchange_refuse(x, status, flaw);
         return EXCHANGE_ANSWER;
     }
+    x->answered = refuse_sender(x);
     if (!f->chunked && f->length == 0)
         return EXCHANGE_GO_ON;
-    if (api_refuse_early(x->rules->api, &x->request, (size_t)f->length,
-                         &x->response))
+    if (x->answered || api_refuse_early(x->rules->api, &x->request,
+                                        (size_t)f->length, &x->response))
         x->answered = true;
     else if (f->length > x->max_body)
         refuse_length(x);

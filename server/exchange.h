@@ -20,9 +20,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct guard;
+
 /* What all exchanges of a server share. */
 struct exchange_rules {
     struct api *api;
+    struct guard *guard;    /* NULL: anybody may do anything */
     atomic_size_t max_body; /* this and the next two may change at any time */
     atomic_size_t max_held;
     atomic_size_t max_streams;
@@ -48,6 +51,7 @@ struct exchange {
     size_t max_body; /* what rules->max_body was at the request line */
     size_t held;     /* what of rules->held is this one's */
     struct frame frame;
+    uint64_t client;    /* whose connection it is, see pace_client */
     size_t received;    /* of the body, bytes */
     uint64_t swallowed; /* body bytes thrown away after a refusal */
     bool decided;       /* all headers are known */

@@ -9,6 +9,7 @@
 #include "server/http.h"
 
 #include "lib/base/log.h"
+#include "server/pace.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -29,6 +30,54 @@
  * of all, by limits that may change while the daemon runs. */
 #define LONGEST_TIMEOUT 100000u /* seconds */
 #define MOST_CONNECTIONS 100000u
+/* When the library wants to go on at once, and nothing has moved. */
+#define STALLED_MS 10
+
+/* NULL without TLS. */
+static void *session_of(const struct connection *c)
+{
+    return c->lane->rules->tls == NULL
+               ? NULL
+               : MHD_get_connection_info(c->mhd,
+                                         MHD_CONNECTION_INFO_GNUTLS_SESSION)
+                     ->tls_session;
+}
+
+static void on_opened(void *arg)
+{
+    connection_opened(arg);
+}
+
+static void begin_tls(struct connection *c)
+{
+    c->link = (struct tls_link){
+        .fd = c->fd, .moved = &c->lane->moved, .opened = on_opened, .arg = c};
+    if (!tls_begin(c->lane->rules->tls, session_of(c), &c->link))
+        shutdown(c->fd, SHUT_RDWR);
+}
+
+static struct connection *begin_connection(struct lane *lane,
+                                           struct MHD_Connection *mhd)
+{
+    int fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)
+                 ->connect_fd;
+    const struct sockaddr *peer =
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)
+            ->client_addr;
+    struct connection *c = connection_new(lane, mhd, fd, pace_client(peer));
+
+    if (c != NULL && lane->rules->tls != NULL)
+        begin_tls(c);
+    return c;
+}
+
+/* The session is gone already. */
+static void end_connection(struct connection *c)
+{
+    if (c != NULL)
+        tls_end(&c->link);
+    connection_free(c);
+}
 
 static void on_connection(void *arg, struct MHD_Connection *mhd, void **context,
                           enum MHD_ConnectionNotificationCode code)
@@ -36,15 +85,13 @@ static void on_connection(void *arg, struct MHD_Connection *mhd, void **context,
     struct lane *lane = arg;
 
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-        int fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)
-                     ->connect_fd;
         lane->n++;
         lane->n_begun++;
         /* NULL: on_target and on_request close it. */
-        *context = connection_new(lane, mhd, fd);
+        *context = begin_connection(lane, mhd);
     } else {
         lane->n--;
-        connection_free(*context);
+        end_connection(*context);
         *context = NULL;
         lane->rules->gone(lane->rules->gone_arg);
     }
@@ -78,6 +125,7 @@ static ssize_t on_room(void *arg, uint64_t position, char *to, size_t room)
     size_t n;
 
     (void)position;
+    c->lane->moved = true;
     switch (connection_stream(c, to, room, &n)) {
     case STREAM_SAYS:
         return (ssize_t)n;
@@ -171,9 +219,12 @@ bool http_tell(struct connection *c)
     buf_text(&text, "\r\n");
     buf_add(&text, r->body.data, r->body.length);
     linger(c);
+    void *session = session_of(c);
     bool sent = !buf_failed(&text) &&
-                send(c->fd, text.data, text.length,
-                     MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)text.length;
+                (session != NULL ? tls_send(session, text.data, text.length)
+                                 : send(c->fd, text.data, text.length,
+                                        MSG_NOSIGNAL | MSG_DONTWAIT) ==
+                                       (ssize_t)text.length);
     buf_fini(&text);
     return sent;
 }
@@ -202,6 +253,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *mhd,
     (void)url;
     if (c == NULL)
         return MHD_NO; /* out of memory */
+    c->lane->moved = true;
     struct exchange *x = &c->visit->exchange;
     if (!x->decided)
         return begin(c, method, version);
@@ -256,9 +308,19 @@ log_message(void *arg, const char *format, va_list args)
 
 enum err_code http_start(struct lane *lane, struct err *e)
 {
+    unsigned tls = lane->rules->tls != NULL ? MHD_USE_TLS : 0;
+    /* The function as the object pointer that the array has. */
+    void *no_certificate;
+    memcpy(&no_certificate, &tls_no_certificate, sizeof no_certificate);
+    struct MHD_OptionItem tls_options[] = {
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)TLS_PRIORITIES},
+        {MHD_OPTION_HTTPS_CERT_CALLBACK2, 0, no_certificate},
+        {MHD_OPTION_END, 0, NULL},
+    };
+
     lane->daemon = MHD_start_daemon(
         MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME |
-            MHD_USE_ERROR_LOG,
+            MHD_USE_ERROR_LOG | tls,
         0, NULL, NULL, on_request, lane, MHD_OPTION_EXTERNAL_LOGGER,
         log_message, lane, MHD_OPTION_CONNECTION_LIMIT, MOST_CONNECTIONS,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_BYTES,
@@ -266,7 +328,8 @@ enum err_code http_start(struct lane *lane, struct err *e)
         MHD_OPTION_NOTIFY_CONNECTION, on_connection, lane,
         MHD_OPTION_NOTIFY_COMPLETED, on_completed, lane,
         MHD_OPTION_URI_LOG_CALLBACK, on_target, lane,
-        MHD_OPTION_UNESCAPE_CALLBACK, unescape_nothing, lane, MHD_OPTION_END);
+        MHD_OPTION_UNESCAPE_CALLBACK, unescape_nothing, lane, MHD_OPTION_ARRAY,
+        &tls_options[tls != 0 ? 0 : 2], MHD_OPTION_END);
     if (lane->daemon == NULL)
         return err_set(e, ERR_INTERNAL, "libmicrohttpd does not start");
     return ERR_OK;
@@ -291,11 +354,16 @@ int http_wait_ms(struct lane *lane)
 
     if (MHD_get_timeout(lane->daemon, &ms) != MHD_YES)
         return -1;
+    /* The library takes a handshake that waits for its client for one that can
+     * go on. What comes wakes the lane. */
+    if (ms == 0 && lane->rules->tls != NULL && !lane->moved)
+        return STALLED_MS;
     return ms > INT_MAX ? INT_MAX : (int)ms;
 }
 
 void http_run(struct lane *lane)
 {
+    lane->moved = false;
     MHD_run(lane->daemon);
 }
 
@@ -315,5 +383,6 @@ bool http_add(struct lane *lane, int fd, const struct sockaddr_storage *peer,
 
 void http_resume(struct connection *c)
 {
+    c->lane->moved = true;
     MHD_resume_connection(c->mhd);
 }

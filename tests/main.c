@@ -28,7 +28,8 @@
     X(events_live) X(gate) X(oip_request) X(oip_infer) X(oip_metadata)         \
     X(predict_route) X(gzip) X(histogram) X(process) X(usage) X(account)       \
     X(watch) X(meters) X(metrics) X(access) X(setting) X(config) X(manual)     \
-    X(completion) X(coding) X(cors) X(frame) X(exchange_coded)
+    X(completion) X(coding) X(cors) X(frame) X(exchange_coded) X(oip_sizes)    \
+    X(oip_extensions) X(pace) X(tokens) X(guard)
 /* clang-format on */
 
 #define X(name) Suite *suite_##name(void);

@@ -1,5 +1,6 @@
 /* KServe's first protocol, with the model as the judge. */
 #include "tests/api/judge.h"
+#include "tests/api/oip/parcel.h"
 
 #include <check.h>
 #include <string.h>
@@ -25,11 +26,12 @@ START_TEST(predictions_are_classes)
 {
     judge_ask(&judge, "small", 2, 0);
     ck_assert_int_eq(
-        client_post(&c, PREDICT "?top=2", "{\"instances\":[" X1 "," X2 "]}"),
+        client_post(&c, PREDICT "?a=b", "{\"instances\":[" X1 "," X2 "]}"),
         200);
     ck_assert_uint_eq(client_count(&c, "predictions"), 2);
-    ck_assert_str_eq(client_text(&c, "model"), "small");
-    ck_assert(client_number(&c, "version") == 2);
+    ck_assert_ptr_null(json_next(json_first(c.reply)));
+    ck_assert_str_eq(client_header(&c, "Sparsed-Model"), "small");
+    ck_assert_str_eq(client_header(&c, "Sparsed-Version"), "2");
     for (size_t row = 0; row < 2; row++) {
         const char *path = row == 0 ? "predictions[0].probability"
                                     : "predictions[1].probability";
@@ -39,7 +41,7 @@ START_TEST(predictions_are_classes)
         ck_assert((float)client_number(&c, path) ==
                   judge.pass.probabilities[3 * row + k]);
     }
-    ck_assert_uint_eq(client_count(&c, "predictions[0].top"), 2);
+    ck_assert_uint_eq(client_count(&c, "predictions[0].top"), 3);
 }
 END_TEST
 
@@ -72,39 +74,39 @@ END_TEST
 START_TEST(bad_instances_are_named)
 {
     client_post(&c, PREDICT, "{}");
-    client_refused(&c, 422, "instances: missing");
+    parcel_refused(&c, 400, "instances: missing");
     client_post(&c, PREDICT, "{\"instances\":[]}");
-    client_refused(&c, 422, "instances: empty");
+    parcel_refused(&c, 400, "instances: empty");
     client_post(&c, PREDICT, "{\"instances\":[[1]]}");
-    client_refused(&c, 422, "instances[0]");
+    parcel_refused(&c, 400, "instances[0]");
     client_post(&c, PREDICT, "{\"instances\":[" X1 ",{}]}");
-    client_refused(&c, 422, "instances[1]: want the member \"input\"");
+    parcel_refused(&c, 400, "instances[1]: want the member \"input\"");
     client_post(&c, PREDICT, "{\"instances\":[{\"x\":" X1 "}]}");
-    client_refused(&c, 422, "got \"x\"");
+    parcel_refused(&c, 400, "got \"x\"");
     client_post(&c, PREDICT,
                 "{\"instances\":[{\"input\":" X1 ",\"input\":" X1 "}]}");
-    client_refused(&c, 400, "duplicate");
+    parcel_refused(&c, 400, "duplicate");
     client_post(&c, PREDICT, "{\"instances\":[{\"input\":" X1 ",\"b\":1}]}");
-    client_refused(&c, 422, "no member but");
+    parcel_refused(&c, 400, "no member but");
     client_post(&c, PREDICT, "{\"instances\":[{\"input\":" X1 "]}");
-    client_refused(&c, 400, "JSON");
+    parcel_refused(&c, 400, "JSON");
     client_post(&c, PREDICT, "{\"instances\":[{\"input\":{}}]}");
-    client_refused(&c, 422, "instances[0]");
+    parcel_refused(&c, 400, "instances[0]");
     client_post(&c, PREDICT, "{\"inputs\":[" X1 "]}");
-    client_refused(&c, 422, "inputs");
+    parcel_refused(&c, 400, "inputs");
 }
 END_TEST
 
 START_TEST(the_route_is_the_name_and_a_word)
 {
     client_post(&c, "/v1/models/nosuch:predict", "{}");
-    client_refused(&c, 404, "no model nosuch");
+    parcel_refused(&c, 404, "no model nosuch");
     client_post(&c, "/v1/models/small:explain", "{}");
     client_refused(&c, 404, "no such path");
     client_post(&c, "/v1/models/:predict", "{}");
-    client_refused(&c, 404, "no such path");
+    parcel_refused(&c, 404, "no such path");
     client_get(&c, PREDICT);
-    client_refused(&c, 405, "POST");
+    parcel_refused(&c, 405, "POST");
     ck_assert_int_eq(client_post(&c, "/v1/models/small%3apredict",
                                  "{\"instances\":[" X1 "]}"),
                      200);
@@ -112,7 +114,18 @@ START_TEST(the_route_is_the_name_and_a_word)
     memset(longest + 11, 'n', 64);
     memcpy(longest + 75, ":predict", 9);
     client_post(&c, longest, "{}");
-    client_refused(&c, 404, "no model nnn");
+    parcel_refused(&c, 404, "no model nnn");
+}
+END_TEST
+
+START_TEST(no_type_of_body_is_looked_at)
+{
+    const char *body = "{\"instances\":[" X1 "]}";
+
+    c.request.content_type = "application/x-www-form-urlencoded";
+    c.request.accept = "text/html";
+    ck_assert_int_eq(client_send(&c, "POST", PREDICT, body, strlen(body)), 200);
+    ck_assert_str_eq(c.response.content_type, "application/json");
 }
 END_TEST
 
@@ -134,6 +147,7 @@ Suite *suite_predict_route(void)
     tcase_add_test(t, instances_are_rows_or_objects_of_one);
     tcase_add_test(t, bad_instances_are_named);
     tcase_add_test(t, the_route_is_the_name_and_a_word);
+    tcase_add_test(t, no_type_of_body_is_looked_at);
     tcase_add_test(t, a_model_says_that_it_is_ready);
     suite_add_tcase(s, t);
     return s;

@@ -62,3 +62,62 @@ void parcel_check_refused(const char *file, int line, const struct client *c,
     ck_assert_msg(error != NULL && strstr(json_text(error), words) != NULL,
                   "%s:%d: no \"%s\" in %s", file, line, words, body);
 }
+
+size_t parcel_place(const struct client *c, const char *name)
+{
+    size_t n = client_count(c, "outputs");
+    char path[64];
+
+    for (size_t i = 0; i < n; i++) {
+        snprintf(path, sizeof path, "outputs[%zu].name", i);
+        if (strcmp(client_text(c, path), name) == 0)
+            return i;
+    }
+    ck_abort_msg("no output %s in %.400s", name, c->response.body.data);
+    return 0;
+}
+
+const char *parcel_member(const struct client *c, const char *name,
+                          const char *rest)
+{
+    static char path[96];
+
+    snprintf(path, sizeof path, "outputs[%zu].%s", parcel_place(c, name), rest);
+    return path;
+}
+
+void parcel_check_shape(const struct client *c, const char *name,
+                        const char *datatype, size_t n, const size_t *shape)
+{
+    char rest[32];
+
+    ck_assert_str_eq(client_text(c, parcel_member(c, name, "datatype")),
+                     datatype);
+    ck_assert_uint_eq(client_count(c, parcel_member(c, name, "shape")), n);
+    for (size_t i = 0; i < n; i++) {
+        snprintf(rest, sizeof rest, "shape[%zu]", i);
+        ck_assert(client_number(c, parcel_member(c, name, rest)) ==
+                  (double)shape[i]);
+    }
+}
+
+const unsigned char *parcel_bytes(const struct client *c,
+                                  const unsigned char *bytes, const char *name,
+                                  size_t *size)
+{
+    size_t place = parcel_place(c, name);
+    char path[80];
+
+    for (size_t i = 0;; i++) {
+        snprintf(path, sizeof path, "outputs[%zu].parameters.binary_data_size",
+                 i);
+        if (i < place && client_find(c, path) == NULL)
+            continue;
+        *size = (size_t)client_number(c, path);
+        if (i == place)
+            break;
+        bytes += *size;
+    }
+    ck_assert_ptr_null(client_find(c, parcel_member(c, name, "data")));
+    return bytes;
+}
