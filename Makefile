@@ -159,11 +159,17 @@ data: ## fetch MNIST, Fashion-MNIST and photographs into data/
 train: $(BIN) ## MODEL=name: train its recipe again; ARGS go to sparsed train
 	@sh scripts/train.sh $(BIN) '$(MODEL)' $(ARGS)
 
-install: $(BIN) ## binary and models below $(DESTDIR)$(PREFIX)
-	install -d '$(DESTDIR)$(PREFIX)/bin' \
-	    '$(DESTDIR)$(PREFIX)/share/sparsed/models'
+SHARE = $(DESTDIR)$(PREFIX)/share
+install: $(BIN) ## binary, models, manual, completions below $(DESTDIR)$(PREFIX)
+	install -d '$(DESTDIR)$(PREFIX)/bin' '$(SHARE)/sparsed/models' \
+	    '$(SHARE)/man/man1' '$(SHARE)/bash-completion/completions' \
+	    '$(SHARE)/zsh/site-functions' '$(SHARE)/fish/vendor_completions.d'
 	install -s -m 755 $(BIN) '$(DESTDIR)$(PREFIX)/bin/sparsed'
-	cp -R models/. '$(DESTDIR)$(PREFIX)/share/sparsed/models'
+	cp -R models/. '$(SHARE)/sparsed/models'
+	$(BIN) manual > '$(SHARE)/man/man1/sparsed.1'
+	$(BIN) completion bash > '$(SHARE)/bash-completion/completions/sparsed'
+	$(BIN) completion zsh > '$(SHARE)/zsh/site-functions/_sparsed'
+	$(BIN) completion fish > '$(SHARE)/fish/vendor_completions.d/sparsed.fish'
 
 image: ## container image, with docker, podman or buildah
 	@VERSION=$(VERSION) sh scripts/image.sh
@@ -196,6 +202,7 @@ unit: $(O)/tests
 
 test-cli: $(BIN) build/venv/ready ## every command, killed runs, formats, codes and figures
 	SPARSED=$(BIN) build/venv/bin/python tests/cli/test_commands.py
+	SPARSED=$(BIN) build/venv/bin/python tests/cli/test_settings.py
 	SPARSED=$(BIN) build/venv/bin/python tests/cli/test_samples.py
 	SPARSED=$(BIN) build/venv/bin/python tests/cli/test_train.py
 	SPARSED=$(BIN) build/venv/bin/python tests/cli/test_stack.py

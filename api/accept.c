@@ -99,8 +99,7 @@ static int quality(const char *at, const char *end)
     return value < 1000 ? value : 1000;
 }
 
-/* The weight that the header gives to one type. */
-static int weigh(const char *accept, const char *name)
+int media_weight(const char *accept, const char *name)
 {
     int best = 0, weight = 0;
 
@@ -127,7 +126,7 @@ unsigned media_choose(const char *accept, unsigned offers)
         if ((offers & types[i].media) == 0)
             continue;
         bool any = accept == NULL || accept[strspn(accept, " \t")] == 0;
-        int weight = any ? 1000 : weigh(accept, types[i].name);
+        int weight = any ? 1000 : media_weight(accept, types[i].name);
         if (weight > best) {
             best = weight;
             chosen = types[i].media;

@@ -19,4 +19,7 @@ const char *media_list(char *out, size_t size, unsigned set);
  * the bits where it has no preference; 0: nothing fits. NULL: anything. */
 unsigned media_choose(const char *accept, unsigned offers);
 
+/* What an Accept header gives to one type, in thousandths; 0: not wanted. */
+int media_weight(const char *accept, const char *name);
+
 #endif

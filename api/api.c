@@ -88,7 +88,7 @@ static bool refuse_route(struct call *call)
     } else {
         buf_printf(&detail, "there is no such path (names are letters, digits, "
                             ".-_, versions numbers from 1); there are: ");
-        route_list(&detail, route_family(request->target));
+        route_list(&detail, route_family_of(request->target));
     }
     problem_write(request, allow[0] != 0 ? 405 : 404,
                   buf_failed(&detail) ? "no such route" : detail.data,
@@ -241,7 +241,8 @@ static enum err_code run(struct call *call, struct err *e)
     const char *query = call->request->query;
 
     /* The others take no options and ignore what stands there. */
-    if (route_family(call->request->target) == FAMILY_NATIVE && query != NULL &&
+    if (route_family_of(call->request->target) == FAMILY_NATIVE &&
+        query != NULL &&
         options_read_query(&call->options, call->route->options, query, e) !=
             ERR_OK)
         return e->code;

@@ -3,6 +3,7 @@
  */
 #include "api/assets.h"
 
+#include "api/etag.h"
 #include "api/handlers.h"
 
 #include <string.h>
@@ -44,7 +45,7 @@ static enum err_code reply(struct call *call, const char *path, struct err *e)
     call->response->fixed = found->data;
     call->response->fixed_length = found->size;
     api_response_header(call->response, "Content-Security-Policy", POLICY);
-    api_response_header(call->response, "Cache-Control", "no-cache");
+    etag_answer(call, found->tag);
     return ERR_OK;
 }
 

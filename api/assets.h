@@ -5,12 +5,14 @@
 #define SPARSED_API_ASSETS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct asset {
     const char *path; /* from the server's root: "/openapi.yaml", "/app.js" */
     const char *type; /* for Content-Type */
     const unsigned char *data; /* data[size] is 0 */
     size_t size;
+    uint64_t tag; /* a fingerprint of the bytes */
 };
 
 /* Sorted by path; assets[assets_count].path is NULL. */

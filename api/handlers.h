@@ -15,6 +15,7 @@ api_handler atoms_show;     /* pictures.c */
 api_handler units_show;     /* units.c */
 api_handler health_live;    /* health.c */
 api_handler health_ready;   /* health.c */
+api_handler metrics_show;   /* metrics/metrics.c */
 api_handler assets_index;   /* assets.c */
 api_handler assets_file;    /* assets.c */
 
@@ -38,5 +39,10 @@ api_handler fine_tunes_list;   /* fine_tunes.c */
 api_handler fine_tunes_show;   /* fine_tunes.c */
 api_handler fine_tunes_cancel; /* fine_tunes.c */
 api_handler events_open;       /* events.c */
+
+api_handler oip_index;      /* oip/repository.c */
+api_handler oip_load;       /* oip/repository.c */
+api_handler oip_unload;     /* oip/repository.c */
+api_handler oip_statistics; /* oip/statistics.c */
 
 #endif

@@ -22,6 +22,20 @@ enum err_code health_live(struct call *call, struct err *e)
     return ERR_OK;
 }
 
+/* One that was taken out of service on purpose is a model all the same. */
+static bool see_model(void *arg, const char *name, uint64_t version,
+                      enum registry_state state, const char *why)
+{
+    bool *seen = arg;
+
+    (void)name;
+    (void)version;
+    (void)state;
+    (void)why;
+    *seen = true;
+    return false;
+}
+
 static bool count_model(void *arg, const char *name, uint64_t in_service)
 {
     size_t *count = arg;
@@ -71,12 +85,15 @@ static bool add_failure(void *arg, const char *name, uint64_t version,
 
 /* What is wrong with what was loaded. */
 static void add_reasons(struct reasons *r, const struct api *api,
-                        struct registry *registry, size_t models)
+                        struct registry *registry)
 {
+    bool any = false;
+
     if (api->missing_models != NULL)
         add_reason(r, api->missing_models);
     registry_each_failure(registry, add_failure, r);
-    if (models == 0 && r->first == NULL)
+    registry_each_state(registry, see_model, &any);
+    if (!any && r->first == NULL)
         add_reason(r, "there is no model in the models folder");
 }
 
@@ -124,7 +141,7 @@ enum err_code health_look(const struct call *call, struct health *h,
     reasons.last = &reasons.first;
     if (registry != NULL) {
         registry_each_model(registry, count_model, &h->models);
-        add_reasons(&reasons, api, registry, h->models);
+        add_reasons(&reasons, api, registry);
     }
     bool failed = reasons.first != NULL && !api->allow_missing_models;
     bool degraded = registry != NULL && add_trouble(&reasons, api);

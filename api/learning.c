@@ -48,6 +48,7 @@ enum err_code learning_blame(struct err *e)
     case ERR_SHAPE:
     case ERR_NOT_FOUND:
     case ERR_CONFLICT:
+    case ERR_STALE:
     case ERR_TOO_LARGE:
     case ERR_BUSY:
     case ERR_DEADLINE:

@@ -5,6 +5,7 @@
 #ifndef SPARSED_API_METERS_H
 #define SPARSED_API_METERS_H
 
+#include "lib/base/clock.h"
 #include "lib/base/histogram.h"
 
 #include <stdatomic.h>
@@ -12,7 +13,7 @@
 #include <stdint.h>
 
 #define METERS_ROUTES 96   /* route_index: rows of the table, and two more */
-#define METERS_STATUSES 32 /* different statuses, the last is any other */
+#define METERS_STATUSES 31 /* different statuses, the last is any other */
 
 /* Why the server said no by itself: `reason` of sparsed_refused_total. */
 #define METERS_REASONS(X)                                                      \
@@ -40,6 +41,7 @@ enum meters_reason {
 
 /* Zeroed: nothing has happened. */
 struct meters {
+    usec started_wall; /* when the process was started */
     struct meters_route {
         atomic_uint_fast64_t statuses[METERS_STATUSES]; /* meters_status */
         struct histogram seconds;

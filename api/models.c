@@ -3,6 +3,8 @@
  * The registry's visitors run under its lock, so they only collect; the
  * models themselves are then acquired one by one.
  */
+#include "api/models.h"
+#include "api/etag.h"
 #include "api/handlers.h"
 #include "api/print.h"
 #include "api/routes.h"
@@ -210,6 +212,7 @@ enum err_code models_list(struct call *call, struct err *e)
         before = ",";
     }
     buf_text(b, "]}\n");
+    etag_seal(call);
     return ERR_OK;
 }
 
@@ -224,5 +227,28 @@ enum err_code models_show(struct call *call, struct err *e)
     begin(call);
     enum err_code code = print_whole(call, s, e);
     registry_release(registry, s);
+    if (code == ERR_OK)
+        etag_seal(call);
+    return code;
+}
+
+enum err_code models_tag(const struct call *call, uint64_t *tag, struct err *e)
+{
+    struct registry *registry = call->api->registry;
+    struct call aside = *call;
+    struct api_response response;
+    const struct served *s = registry_acquire(registry, call->model, 0, e);
+
+    if (s == NULL)
+        return e->code;
+    api_response_init(&response);
+    aside.response = &response;
+    enum err_code code = print_whole(&aside, s, e);
+    registry_release(registry, s);
+    if (code == ERR_OK && buf_failed(&response.body))
+        code = print_refuse(&response.body, e);
+    if (code == ERR_OK)
+        *tag = etag_mix(ETAG_START, response.body.data, response.body.length);
+    api_response_fini(&response);
     return code;
 }

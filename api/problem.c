@@ -19,6 +19,8 @@ int problem_status(enum err_code code)
         return 404;
     case ERR_CONFLICT:
         return 409;
+    case ERR_STALE:
+        return 412;
     case ERR_TOO_LARGE:
         return 413;
     case ERR_DENIED:
@@ -114,7 +116,7 @@ void problem_write(const struct api_request *request, int status,
 {
     const char *target = request->target != NULL ? request->target : "";
     const char *id = request->id != NULL ? request->id : "";
-    bool open = route_family(target) == FAMILY_OPEN;
+    bool open = route_family_of(target) == FAMILY_OPEN;
 
     if (open)
         status = open_status(status);

@@ -53,8 +53,9 @@
         ROUTE_QUICK, SCOPE_INFER
 #define INFERS                                                                 \
     infer_handle, ANY_BODY, MEDIA_JSON, FOR_INFER, 0, ROUTE_QUICK, SCOPE_INFER
-#define OPEN_RUNS(handle) handle, MEDIA_ANY, 0, 0, 0, ROUTE_QUICK, SCOPE_INFER
 #define OPEN_SHOWS(handle, scope) SHOWS(handle, 0, ROUTE_QUICK, scope)
+#define OPEN_TAKES(handle, speed, scope)                                       \
+    handle, MEDIA_ANY, 0, 0, 0, speed, scope
 
 /* clang-format off */
 const struct route routes[] = {
@@ -64,7 +65,8 @@ const struct route routes[] = {
     {"POST", "/v1/models/{model}/classify", CLASSIFIES},
     {"POST", "/v1/models/{model}/decode", DECODES},
     {"POST", "/v1/models/{model}/infer", INFERS},
-    {"POST", "/v1/models/{model}:predict", OPEN_RUNS(predict_handle)},
+    {"POST", "/v1/models/{model}:predict",
+     OPEN_TAKES(predict_handle, ROUTE_QUICK, SCOPE_INFER)},
     {"POST", "/v1/models/{model}/versions/{version}/encode", ENCODES},
     {"POST", "/v1/models/{model}/versions/{version}/pool", POOLS},
     {"POST", "/v1/models/{model}/versions/{version}/reconstruct", RECONSTRUCTS},
@@ -107,17 +109,29 @@ const struct route routes[] = {
     {"GET", "/v2/health/live", OPEN_SHOWS(oip_live, 0)},
     {"GET", "/v2/health/ready", OPEN_SHOWS(oip_ready, 0)},
     {"GET", "/v2/models", OPEN_SHOWS(oip_models, SCOPE_INFER)},
+    {"GET", "/v2/models/stats", OPEN_SHOWS(oip_statistics, SCOPE_INFER)},
     {"GET", "/v2/models/{model}", OPEN_SHOWS(oip_model, SCOPE_INFER)},
     {"GET", "/v2/models/{model}/ready", OPEN_SHOWS(oip_model_ready, 0)},
     {"GET", "/v2/models/{model}/config", OPEN_SHOWS(oip_config, SCOPE_INFER)},
-    {"POST", "/v2/models/{model}/infer", OPEN_RUNS(oip_infer)},
+    {"POST", "/v2/models/{model}/infer",
+     OPEN_TAKES(oip_infer, ROUTE_QUICK, SCOPE_INFER)},
     {"GET", "/v2/models/{model}/versions/{version}", OPEN_SHOWS(oip_model, SCOPE_INFER)},
     {"GET", "/v2/models/{model}/versions/{version}/ready", OPEN_SHOWS(oip_model_ready, 0)},
     {"GET", "/v2/models/{model}/versions/{version}/config",
      OPEN_SHOWS(oip_config, SCOPE_INFER)},
-    {"POST", "/v2/models/{model}/versions/{version}/infer", OPEN_RUNS(oip_infer)},
+    {"POST", "/v2/models/{model}/versions/{version}/infer",
+     OPEN_TAKES(oip_infer, ROUTE_QUICK, SCOPE_INFER)},
+    {"GET", "/v2/models/{model}/stats", OPEN_SHOWS(oip_statistics, SCOPE_INFER)},
+    {"GET", "/v2/models/{model}/versions/{version}/stats",
+     OPEN_SHOWS(oip_statistics, SCOPE_INFER)},
+    {"POST", "/v2/repository/index", OPEN_TAKES(oip_index, ROUTE_BODY, SCOPE_INFER)},
+    {"POST", "/v2/repository/models/{model}/load",
+     OPEN_TAKES(oip_load, ROUTE_SLOW, SCOPE_ADMIN)},
+    {"POST", "/v2/repository/models/{model}/unload",
+     OPEN_TAKES(oip_unload, ROUTE_SLOW, SCOPE_ADMIN)},
     {"GET", "/healthz", SHOWS(health_live, 0, ROUTE_QUICK, 0)},
     {"GET", "/readyz", SHOWS(health_ready, 0, ROUTE_QUICK, 0)},
+    {"GET", "/metrics", SHOWS(metrics_show, 0, ROUTE_QUICK, 0)},
     {"GET", "/openapi.yaml", SHOWS(assets_file, 0, ROUTE_QUICK, 0)},
     {"GET", "/", SHOWS(assets_index, 0, ROUTE_QUICK, 0)},
     {NULL, NULL, SHOWS(NULL, 0, ROUTE_QUICK, 0)},
@@ -128,7 +142,7 @@ const struct route routes[] = {
 static const struct route file_route = {"GET", "/{file}",
                                         SHOWS(assets_file, 0, ROUTE_QUICK, 0)};
 
-enum family route_family(const char *target)
+enum route_family route_family_of(const char *target)
 {
     static const char predict[] = ":predict";
     size_t length = target != NULL ? strlen(target) : 0;
@@ -205,7 +219,7 @@ static bool match_number(struct call *call, size_t i, const char *text)
 
     if (!read_number(text, &value) || value < numbers[i].min) {
         /* The Open Inference Protocol's versions are any text. */
-        if (route_family(call->request->target) != FAMILY_OPEN)
+        if (route_family_of(call->request->target) != FAMILY_OPEN)
             return false;
         value = CALL_NO_VERSION;
     }
@@ -343,12 +357,12 @@ static bool has_twin(const struct route *row)
     return other->method != NULL;
 }
 
-void route_list(struct buf *b, enum family family)
+void route_list(struct buf *b, enum route_family family)
 {
     const char *before = "";
 
     for (const struct route *row = routes; row->method != NULL; row++) {
-        bool open = route_family(row->pattern) == FAMILY_OPEN;
+        bool open = route_family_of(row->pattern) == FAMILY_OPEN;
         if (has_twin(row) || open != (family == FAMILY_OPEN))
             continue;
         buf_printf(b, "%s%s %s", before, row->method, row->pattern);

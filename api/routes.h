@@ -13,7 +13,7 @@
 #include <stdbool.h>
 
 /* Whose manners a path has: its errors, types, options. */
-enum family {
+enum route_family {
     FAMILY_PLAIN,  /* probes and files */
     FAMILY_NATIVE, /* /v1 */
     FAMILY_OPEN    /* /v2, the Open Inference Protocol, and :predict */
@@ -40,7 +40,7 @@ struct route {
 extern const struct route routes[];
 
 /* NULL: FAMILY_PLAIN. */
-enum family route_family(const char *target);
+enum route_family route_family_of(const char *target);
 
 /* Finds the row and fills call->route and the parts of the path. Otherwise
  * false: call->route is NULL, and `allow` (size bytes) holds the methods that
@@ -54,6 +54,6 @@ const struct route *route_at(size_t index);
 
 /* Appends what there is, for the detail of a 404: the Open Inference Protocol
  * apart from the rest. */
-void route_list(struct buf *b, enum family family);
+void route_list(struct buf *b, enum route_family family);
 
 #endif

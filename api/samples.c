@@ -1,6 +1,7 @@
 /* Samples: posted, counted and listed, deleted. They belong to the model; what
  * shape they must have, its version in service says.
  */
+#include "api/etag.h"
 #include "api/handlers.h"
 #include "api/keep.h"
 #include "api/learning.h"
@@ -165,6 +166,8 @@ static enum err_code write_deletion(struct pending *p, struct database *db,
 {
     const struct call *call = &p->call;
     const struct options *o = &call->options;
+    if (etag_check(call, e) != ERR_OK)
+        return e->code;
     const struct samples_filter filter = {
         .label = o->label[0] != 0 ? o->label : NULL,
         .batch = (int64_t)o->batch,

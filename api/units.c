@@ -2,6 +2,7 @@
  * classes.
  */
 #include "api/body.h"
+#include "api/etag.h"
 #include "api/handlers.h"
 #include "api/print.h"
 #include "api/run.h"
@@ -101,5 +102,7 @@ enum err_code units_show(struct call *call, struct err *e)
         return e->code;
     enum err_code code = show(call, s, e);
     registry_release(call->api->registry, s);
+    if (code == ERR_OK)
+        etag_seal(call);
     return code;
 }

@@ -5,6 +5,7 @@
  */
 #include "api/versions.h"
 
+#include "api/etag.h"
 #include "api/handlers.h"
 #include "api/learning.h"
 #include "api/pending.h"
@@ -136,9 +137,42 @@ enum err_code versions_list(struct call *call, struct err *e)
 
 /* ---- activate ---- */
 
+/* Of two that want to change the same state one comes too late, even if both
+ * are in one commit: then the record runs ahead of what serves. */
+static enum err_code check_state(const struct call *call, struct database *db,
+                                 struct err *e)
+{
+    struct registry *registry = call->api->registry;
+    struct err unused;
+    uint64_t recorded;
+
+    if (call->request->if_match == NULL)
+        return ERR_OK;
+    if (etag_check(call, e) != ERR_OK ||
+        versions_get_service(db, call->model, &recorded, e) != ERR_OK)
+        return e->code;
+    const struct served *now = registry_acquire(registry, call->model, 0, e);
+    if (now == NULL)
+        return e->code;
+    /* One that could not be loaded does not count. */
+    const struct served *next =
+        recorded != 0
+            ? registry_acquire(registry, call->model, recorded, &unused)
+            : NULL;
+    bool ahead = next != NULL && next != now;
+    registry_release(registry, next);
+    registry_release(registry, now);
+    return ahead ? err_set(e, ERR_STALE,
+                           "If-Match: version %llu goes into service just now",
+                           (unsigned long long)recorded)
+                 : ERR_OK;
+}
+
 static enum err_code write_service(struct pending *p, struct database *db,
                                    struct err *e)
 {
+    if (check_state(&p->call, db, e) != ERR_OK)
+        return e->code;
     return versions_set_service(db, p->call.model, p->call.version,
                                 learning_now_ms(), e);
 }

@@ -35,12 +35,12 @@ while read -r path file; do
     od -An -v -tu1 "$file" | sed 's/[0-9][0-9]*/&,/g'
     echo '0};'
     rows="$rows    {\"$path\", \"$(content_type "$file")\", data_$n,
-     sizeof data_$n - 1},
+     sizeof data_$n - 1, 0x$(sha256sum "$file" | cut -c 1-16)},
 "
     n=$((n + 1))
 done <<END
 $files
 END
-printf 'const struct asset assets[] = {\n%s    {NULL, NULL, NULL, 0},\n};\n' \
+printf 'const struct asset assets[] = {\n%s    {NULL, NULL, NULL, 0, 0},\n};\n' \
     "$rows"
 echo "const size_t assets_count = $n;"

@@ -28,7 +28,9 @@ END
     ;;
     test) needs build && cat <<'END'
 library check | check | Check, the unit test framework
+command bash | bash | bash, whose completion is tried
 command curl | curl | curl, which runs the README's examples
+command groff | groff-base | groff, which reads the manual
 command python3 | python3 | Python 3.10 or later
 module venv | python3-venv | Python's venv module
 module ensurepip | python3-venv | Python's ensurepip module

@@ -74,6 +74,7 @@ static enum err_code start_lanes(struct app *app, struct err *e)
     app->executor = executor_new(c->workers, c->queue);
     if (app->executor == NULL)
         return err_set(e, ERR_NO_MEMORY, "no memory for the executor");
+    app->meters.started_wall = clock_wall();
     app->api.meters = &app->meters;
     app->api.watch_every = c->watch_every;
     app->api.draining = is_draining;

@@ -68,8 +68,8 @@ static enum err_code reload_lanes(struct app *app, const struct config *c,
     return ERR_OK;
 }
 
-static enum err_code reload_watch(struct app *app, const struct config *c,
-                                  struct err *e)
+static enum err_code reload_api(struct app *app, const struct config *c,
+                                struct err *e)
 {
     (void)e;
     app->api.watch_every = c->watch_every;
@@ -98,7 +98,7 @@ static const struct {
 } parts[] = {
     {"log", reload_log},
     {"lanes", reload_lanes},
-    {"watch", reload_watch},
+    {"api", reload_api},
     {"learning", reload_learning},
 };
 

@@ -360,6 +360,7 @@ const struct command command_samples = {
              "       sparsed samples export MODEL --out FILE.npz|FOLDER",
     .help = "counts, imports or exports what the store keeps",
     .run = run,
+    .words = (const char *const[]){"count", "import", "export", NULL},
     .starts_itself = true, /* nothing is computed */
     .settings = table,
 };

@@ -63,4 +63,9 @@ const struct command command_serve = {
     .run = run,
     .starts_itself = true,
     .settings = config_settings,
+    .notes = "Each is an environment variable too (--max-body: "
+             "SPARSED_MAX_BODY) and a member of the JSON file of --config "
+             "(\"max-body\"). A flag wins over a variable, a variable over the "
+             "file. SIGHUP reads them again: what is live changes while the "
+             "daemon runs.",
 };

@@ -22,7 +22,9 @@ struct command {
     /* The command calls blas_start itself, or computes nothing; for all
      * others main does it before run. */
     bool starts_itself;
-    const struct setting *settings; /* for --help, or NULL */
+    const struct setting *settings; /* or NULL */
+    const char *const *words;       /* its first argument, or NULL; completed */
+    const char *notes; /* a paragraph below the settings, or NULL */
 };
 
 /* Says on stderr why the arguments are refused; returns COMMAND_USAGE. */
@@ -30,6 +32,9 @@ int command_refuse(const struct command *c, const char *why);
 
 /* Says the error on stderr; returns COMMAND_FAILED. */
 int command_fail(const struct command *c, const struct err *e);
+
+/* All, in the order that help shows; ends with NULL. */
+extern const struct command *const commands[];
 
 extern const struct command command_serve;
 extern const struct command command_train;
@@ -40,5 +45,7 @@ extern const struct command command_remember;
 extern const struct command command_render;
 extern const struct command command_samples;
 extern const struct command command_health;
+extern const struct command command_manual;
+extern const struct command command_completion;
 
 #endif

@@ -33,6 +33,8 @@ static const char *const log_formats[] = {"text", "json", NULL};
 #define SECONDS(m, from, to)                                                   \
     .type = SETTING_SECONDS, MEMBER(m), .min = from, .max = to,                \
     .value = "SECONDS"
+#define NUMBER(m, from, to, what)                                              \
+    .type = SETTING_NUMBER, MEMBER(m), .min = from, .max = to, .value = what
 #define CHOICE(m, names, what)                                                 \
     .type = SETTING_CHOICE, MEMBER(m), .choices = names, .value = what
 
@@ -73,8 +75,8 @@ const struct setting config_settings[] = {
 
     {.section = "Learning", CONFIG_DATA_DIR_SETTING},
     {CONFIG_STORE_SETTING},
-    {CONFIG_MAX_SAMPLES_SETTING},
-    {CONFIG_MAX_LABELS_SETTING},
+    {CONFIG_MAX_SAMPLES_SETTING, .live = true},
+    {CONFIG_MAX_LABELS_SETTING, .live = true},
     {.name = "keep-versions",
      COUNT(keep_versions, 0, 1000),
      .standard = "5",
@@ -153,20 +155,16 @@ const struct setting config_settings[] = {
      .live = true,
      .help = "how to log"},
     {.name = "log-requests",
-     .type = SETTING_NUMBER,
-     MEMBER(log_requests),
-     .min = 0,
-     .max = 1,
+     NUMBER(log_requests, 0, 1, "SHARE"),
      .standard = "1",
-     .value = "SHARE",
-     .help = "share of good requests that are logged; errors always are",
-     .live = true},
+     .live = true,
+     .help = "share of good requests that are logged; errors always are"},
     {.name = "watch-every",
      COUNT(watch_every, 0, 1e9),
      .standard = "32",
+     .live = true,
      .help = "one of so many inferences is also watched for its error of "
-             "reconstruction and its groups; 0: none is",
-     .live = true},
+             "reconstruction and its groups; 0: none is"},
 
     {.section = "Settings",
      .name = "config",

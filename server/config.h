@@ -80,7 +80,6 @@ extern const struct setting config_settings[];
     .max = 1e9,                                                                \
     .standard = "1000000",                                                     \
     .value = "N",                                                              \
-    .live = true,                                                              \
     .help = "samples kept of one model; then the label with the most gives "   \
             "one up"
 #define CONFIG_MAX_LABELS_SETTING                                              \
@@ -91,7 +90,6 @@ extern const struct setting config_settings[];
     .max = 65536,                                                              \
     .standard = "256",                                                         \
     .value = "N",                                                              \
-    .live = true,                                                              \
     .help = "different labels of one model; more get 413"
 /* clang-format on */
 

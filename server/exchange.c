@@ -327,7 +327,8 @@ bool exchange_body(struct exchange *x, const char *bytes, size_t length)
         forget_request(x);
     }
     x->swallowed += length;
-    return x->swallowed <= x->max_body;
+    size_t most = x->max_body > SWALLOW_BODY ? x->max_body : SWALLOW_BODY;
+    return x->swallowed <= most;
 }
 
 /* ---- reply ---- */

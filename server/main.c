@@ -5,37 +5,18 @@
 #include "lib/base/log.h"
 #include "lib/math/blas.h"
 #include "server/command.h"
+#include "server/manual.h"
+#include "server/nearest.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
-static const struct command *const commands[] = {
-    &command_serve,    &command_train,   &command_eval,
-    &command_encode,   &command_inspect, &command_render,
-    &command_remember, &command_samples, &command_health,
+const struct command *const commands[] = {
+    &command_serve,   &command_train,  &command_eval,       &command_encode,
+    &command_inspect, &command_render, &command_remember,   &command_samples,
+    &command_health,  &command_manual, &command_completion, NULL,
 };
-
-#define N_COMMANDS (sizeof commands / sizeof *commands)
-
-static void print_help(FILE *out)
-{
-    fputs("usage: sparsed COMMAND ...\n\n", out);
-    for (size_t i = 0; i < N_COMMANDS; i++)
-        fprintf(out, "  %-9s %s\n", commands[i]->name, commands[i]->help);
-    fputs("\n  sparsed COMMAND --help   its arguments and settings\n"
-          "  sparsed --version        which version this is\n",
-          out);
-}
-
-static void print_command_help(const struct command *c)
-{
-    printf("usage: sparsed %s %s\n\n%s\n", c->name, c->usage, c->help);
-    if (c->settings != NULL) {
-        fputc('\n', stdout);
-        settings_print_help(stdout, c->settings);
-    }
-}
 
 int command_refuse(const struct command *c, const char *why)
 {
@@ -63,7 +44,7 @@ static int run(const struct command *c, int argc, char **argv)
 
     for (int i = 1; i < argc; i++) {
         if (wants_help(argv[i])) {
-            print_command_help(c);
+            manual_print_command(stdout, c);
             return COMMAND_DONE;
         }
     }
@@ -78,23 +59,29 @@ static int run(const struct command *c, int argc, char **argv)
 static int dispatch(int argc, char **argv)
 {
     if (argc < 2) {
-        print_help(stderr);
+        manual_print_commands(stderr, commands);
         return COMMAND_USAGE;
     }
     if (wants_help(argv[1]) || strcmp(argv[1], "help") == 0) {
-        print_help(stdout);
+        manual_print_commands(stdout, commands);
         return COMMAND_DONE;
     }
     if (strcmp(argv[1], "--version") == 0) {
         printf("sparsed %s\n", SPARSED_VERSION);
         return COMMAND_DONE;
     }
-    for (size_t i = 0; i < N_COMMANDS; i++) {
+    struct nearest near;
+    nearest_begin(&near, argv[1], strlen(argv[1]));
+    for (size_t i = 0; commands[i] != NULL; i++) {
         if (strcmp(argv[1], commands[i]->name) == 0)
             return run(commands[i], argc - 1, argv + 1);
+        nearest_try(&near, commands[i]->name);
     }
-    fprintf(stderr, "sparsed: there is no command '%s'\n\n", argv[1]);
-    print_help(stderr);
+    fprintf(stderr, "sparsed: there is no command '%.60s'", argv[1]);
+    if (near.best != NULL)
+        fprintf(stderr, ": did you mean '%s'?", near.best);
+    fputs("\n\n", stderr);
+    manual_print_commands(stderr, commands);
     return COMMAND_USAGE;
 }
 

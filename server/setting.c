@@ -166,22 +166,3 @@ void settings_standard(const struct setting *table, void *into)
             fprintf(stderr, "default of %s\n", e.msg);
     }
 }
-
-void settings_print_help(FILE *out, const struct setting *table)
-{
-    for (const struct setting *s = table; s->name != NULL; s++) {
-        char flag[64];
-        if (s->section != NULL)
-            fprintf(out, "%s%s:\n", s == table ? "" : "\n", s->section);
-        snprintf(flag, sizeof flag, "--%s%s%s", s->name,
-                 s->value != NULL ? " " : "", s->value != NULL ? s->value : "");
-        fprintf(out, "  %-28s %s", flag, s->help);
-        if (s->type == SETTING_CHOICE) {
-            for (int i = 0; s->choices[i] != NULL; i++)
-                fprintf(out, "%s%s", i > 0 ? ", " : ": ", s->choices[i]);
-        }
-        if (s->standard != NULL && s->type != SETTING_FLAG)
-            fprintf(out, " (%s)", s->standard);
-        fputc('\n', out);
-    }
-}

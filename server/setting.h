@@ -88,9 +88,4 @@ enum err_code settings_read_json(const struct setting *table, void *into,
 void settings_print_json(FILE *out, const struct setting *table,
                          const void *from);
 
-/* ---- what they are ---- */
-
-/* One row a setting: flag, value, help, default. */
-void settings_print_help(FILE *out, const struct setting *table);
-
 #endif

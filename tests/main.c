@@ -17,14 +17,16 @@
     X(preprocess_pictures) X(solver) X(iterative) X(model) X(prune) X(grow)    \
     X(rehearsal) X(emit) X(orientation) X(pinwheels) X(atoms) X(render)        \
     X(gradients) X(predict) X(optimiser) X(recipe) X(measure) X(rows)          \
-    X(layers) X(keep) X(distort) X(trainer) X(tune) X(pruning) X(repository)     \
+    X(layers) X(keep) X(distort) X(trainer) X(tune) X(pruning) X(repository)   \
     X(registry) X(executor) X(tensor_json) X(routes) X(samples) X(jobs)        \
     X(problem) X(infer) X(infer_options) X(infer_formats) X(mask) X(models)    \
     X(pending) X(samples_forms) X(labels) X(fine_tunes) X(events) X(versions)  \
     X(learner) X(learner_restart) X(stream) X(samples_label) X(samples_evict)  \
     X(store) X(store_crash) X(store_damage) X(job_rows) X(starts) X(exchange)  \
     X(samples_json) X(events_live) X(gate) X(oip_request) X(oip_sizes)         \
-    X(oip_infer) X(oip_extensions) X(oip_metadata) X(predict_route) X(gzip)
+    X(oip_infer) X(oip_extensions) X(oip_metadata) X(predict_route) X(gzip)    \
+    X(histogram) X(process) X(usage) X(account) X(watch) X(meters) X(metrics)  \
+    X(access) X(setting) X(config) X(manual) X(completion)
 /* clang-format on */
 
 #define X(name) Suite *suite_##name(void);

@@ -1,6 +1,7 @@
 /* What is served, told as the Open Inference Protocol tells it, and as a
  * Triton's model configuration, which load generators read.
  */
+#include "api/etag.h"
 #include "api/handlers.h"
 #include "api/oip/outputs.h"
 #include "api/versions.h"
@@ -188,6 +189,8 @@ static enum err_code show(struct call *call,
         return e->code;
     enum err_code code = print(call, s, e);
     registry_release(registry, s);
+    if (code == ERR_OK)
+        etag_seal(call);
     return code;
 }
 

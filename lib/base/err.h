@@ -15,6 +15,7 @@
     X(SHAPE, "well-formed but not what the model takes")                       \
     X(NOT_FOUND, "not found")                                                  \
     X(CONFLICT, "not possible in this state")                                  \
+    X(STALE, "changed since it was looked at")                                 \
     X(TOO_LARGE, "too large")                                                  \
     X(BUSY, "busy")                                                            \
     X(DEADLINE, "too late")                                                    \

@@ -153,11 +153,12 @@ static void end_is_durable(struct store_work *w, const struct err *e)
     struct learner *l = end->run->l;
     struct err why = {.code = ERR_OK};
 
-    /* It is there: this thread is the only one that removes versions. */
+    /* It is there, for this thread alone removes versions; unless the model has
+     * been unloaded, then it serves after the next load. */
     if (e->code == ERR_OK && end->job.promoted &&
         registry_activate(l->settings.registry, end->job.model,
                           end->job.version, &why) != ERR_OK)
-        log_event(LOG_ERROR, "learner", "not-in-service",
+        log_event(LOG_WARN, "learner", "not-in-service",
                   "model=%s version=%" PRIu64, end->job.model,
                   end->job.version);
     lock_take(&l->lock);

@@ -252,6 +252,7 @@ static enum err_code finish(struct job_run *r, const struct err *failure,
         return code == ERR_BUSY ? ERR_OK : code;
     }
     tidy(r);
+    atomic_fetch_add(&l->ended[r->job.state], 1);
     log_event(LOG_INFO, "learner", "job-ends",
               "job=%" PRId64 " model=%s state=%s version=%" PRIu64
               " promoted=%s why=%s",
@@ -286,7 +287,7 @@ enum err_code job_run(struct learner *l, const struct job *job, struct err *e)
             fini(&r);
             return claimed == ERR_CONFLICT ? ERR_OK : claimed;
         }
-        live_begin(&l->live, r.job.id,
+        live_begin(&l->live, r.job.id, r.job.model,
                    r.options.epochs > 0 ? r.options.epochs : TUNE_EPOCHS);
         code = r.cancelled ? err_set(&why, ERR_CONFLICT, "cancelled")
                            : work(&r, &why);

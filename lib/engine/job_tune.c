@@ -66,7 +66,7 @@ static enum err_code run_once(struct tuning *t)
     struct job_run *r = t->run;
     size_t epochs = r->options.epochs > 0 ? r->options.epochs : TUNE_EPOCHS;
 
-    live_begin(&r->l->live, r->job.id, epochs);
+    live_begin(&r->l->live, r->job.id, r->job.model, epochs);
     t->done = false;
     pthread_t thread = thread_start("tune", tune, t);
     watch(t);

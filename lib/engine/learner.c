@@ -60,11 +60,22 @@ void learner_wake(struct learner *l)
     lock_drop(&l->lock);
 }
 
+uint64_t learner_ended(const struct learner *l, enum job_state state)
+{
+    return atomic_load_explicit(&l->ended[state], memory_order_relaxed);
+}
+
 bool learner_look(struct learner *l, int64_t job, struct learner_progress *p,
                   size_t from, struct learner_epoch *epochs, size_t max,
                   size_t *n)
 {
     return live_look(&l->live, job, p, from, epochs, max, n);
+}
+
+enum err_code learner_load_model(struct learner *l, const char *name,
+                                 struct err *e)
+{
+    return tuned_reload(&l->tuned, name, e);
 }
 
 /* ---- the thread ---- */

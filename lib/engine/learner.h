@@ -57,6 +57,18 @@ void learner_set(struct learner *l, size_t keep_versions, uint64_t after,
  * and ends the thread. NULL is fine. */
 void learner_free(struct learner *l);
 
+/* Loads a model, or what has changed of it, while others use it: its folder's
+ * versions and its tuned ones; in service is what the store says, or the
+ * highest of the folder. Slow; from any thread but the store's. Errors leave
+ * all as it is, with a text that begins "failed to load 'NAME'" (tuned_reload).
+ *
+ * What is unloaded (registry_unload) is gone for clients only: the store keeps
+ * samples, versions and which serves. A job under way goes on, and its version
+ * serves after the next load; one that is claimed while its model is not loaded
+ * fails. */
+enum err_code learner_load_model(struct learner *l, const char *name,
+                                 struct err *e) ERR_CHECKED;
+
 /* ---- jobs ---- */
 
 /* What a job is asked to do. */
@@ -93,6 +105,7 @@ struct learner_epoch {
 
 struct learner_progress {
     int64_t job;
+    char model[JOBS_MAX_MODEL + 1];
     size_t epoch, epochs;   /* under way, from 1; at most */
     size_t row, rows;       /* of the epoch */
     double loss;            /* so far in the epoch */
@@ -102,7 +115,11 @@ struct learner_progress {
     size_t n_epochs;        /* whole ones, in this process */
 };
 
-/* False if the job is not under way (any more). While it is, its new version is
+/* How many jobs have come to this end in this process. From any thread. */
+uint64_t learner_ended(const struct learner *l, enum job_state state);
+
+/* Job 0 is whichever is under way.
+ * False if the job is not under way (any more). While it is, its new version is
  * not in service, whatever the store says already: so ask here after reading
  * it. Epochs from..from+max-1 of the n_epochs go to `epochs`, *n gets how many.
  * The job that ended last is told likewise, with false, so that nobody misses

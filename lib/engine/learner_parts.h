@@ -20,6 +20,7 @@ struct learner {
     struct named_paths rehearsal, test_data;
     struct file_lock *folder; /* DATA/lock */
     struct live live;
+    atomic_uint_fast64_t ended[JOB_CANCELLED + 1]; /* jobs, by state */
     usec started_wall;
     pthread_t thread;
     struct lock lock;

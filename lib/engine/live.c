@@ -2,6 +2,7 @@
 #include "lib/engine/live.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #define USEC_PER_SECOND 1e6
@@ -17,7 +18,7 @@ void live_fini(struct live *l)
     lock_fini(&l->lock);
 }
 
-void live_begin(struct live *l, int64_t job, size_t epochs)
+void live_begin(struct live *l, int64_t job, const char *model, size_t epochs)
 {
     lock_take(&l->lock);
     l->running = true;
@@ -26,6 +27,7 @@ void live_begin(struct live *l, int64_t job, size_t epochs)
                                        .epochs = epochs,
                                        .loss = NAN,
                                        .seconds_left = NAN};
+    snprintf(l->now.model, sizeof l->now.model, "%s", model);
     lock_drop(&l->lock);
 }
 
@@ -78,7 +80,7 @@ bool live_look(struct live *l, int64_t job, struct learner_progress *p,
                size_t from, struct learner_epoch *epochs, size_t max, size_t *n)
 {
     lock_take(&l->lock);
-    bool known = l->now.job == job;
+    bool known = l->now.job == job || job == 0;
     bool found = known && l->running;
     *n = 0;
     if (known) {

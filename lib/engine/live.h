@@ -20,7 +20,7 @@ void live_init(struct live *l);
 void live_fini(struct live *l);
 
 /* A job of at most that many epochs begins, or begins again. */
-void live_begin(struct live *l, int64_t job, size_t epochs);
+void live_begin(struct live *l, int64_t job, const char *model, size_t epochs);
 void live_update(struct live *l, const struct train_progress *p);
 void live_end(struct live *l); /* none under way: nothing */
 

@@ -10,12 +10,14 @@
 #include "lib/base/mem.h"
 #include "lib/model/model_file.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Entries found so far, in a block that doubles. */
@@ -36,6 +38,38 @@ bool repository_name_ok(const char *name, size_t length)
             return false;
     }
     return true;
+}
+
+enum err_code repository_check_name(const char *name, struct err *e)
+{
+    if (repository_name_ok(name, strlen(name)))
+        return ERR_OK;
+    return err_set(e, ERR_INVALID,
+                   "a model's name is 1 to %d of A-Z a-z 0-9 . _ -, and begins "
+                   "with no dot",
+                   REPOSITORY_MAX_NAME);
+}
+
+struct repository_stamp repository_stamp(const char *path)
+{
+    struct stat s;
+
+    if (stat(path, &s) != 0)
+        return (struct repository_stamp){.inode = 0};
+    return (struct repository_stamp){
+        .device = s.st_dev,
+        .inode = s.st_ino,
+        .size = (uint64_t)s.st_size,
+        .changed_ns =
+            (int64_t)s.st_mtim.tv_sec * 1000000000 + s.st_mtim.tv_nsec,
+    };
+}
+
+bool repository_same_file(const struct repository_stamp *a,
+                          const struct repository_stamp *b)
+{
+    return a->device == b->device && a->inode == b->inode &&
+           a->size == b->size && a->changed_ns == b->changed_ns;
 }
 
 enum err_code repository_path(char *out, size_t size, const char *folder,
@@ -174,6 +208,25 @@ static int compare(const void *a, const void *b)
     return (x->version > y->version) - (x->version < y->version);
 }
 
+/* Sorted, and the caller's; freed if `code` says that it failed. */
+static struct repository_entry *list_take(struct list *list, enum err_code code,
+                                          size_t *n, struct err *e)
+{
+    /* An empty result is no error, and NULL is. */
+    if (code == ERR_OK && list->entries == NULL) {
+        list->entries = mem_array(1, sizeof *list->entries);
+        if (list->entries == NULL)
+            code = err_set(e, ERR_NO_MEMORY, "no memory for a list");
+    }
+    if (code != ERR_OK) {
+        mem_free(list->entries);
+        return NULL;
+    }
+    qsort(list->entries, list->n, sizeof *list->entries, compare);
+    *n = list->n;
+    return list->entries;
+}
+
 struct repository_entry *
 repository_scan(const char *folder, const struct repository_refusal *refusal,
                 size_t *n, struct err *e)
@@ -186,17 +239,17 @@ repository_scan(const char *folder, const struct repository_refusal *refusal,
         return NULL;
     enum err_code code = scan_models(&list, folder, dir, refusal, e);
     closedir(dir);
-    /* An empty result is no error, and NULL is. */
-    if (code == ERR_OK && list.entries == NULL) {
-        list.entries = mem_array(1, sizeof *list.entries);
-        if (list.entries == NULL)
-            code = err_set(e, ERR_NO_MEMORY, "no memory for a list");
-    }
-    if (code != ERR_OK) {
-        mem_free(list.entries);
-        return NULL;
-    }
-    qsort(list.entries, list.n, sizeof *list.entries, compare);
-    *n = list.n;
-    return list.entries;
+    return list_take(&list, code, n, e);
+}
+
+struct repository_entry *repository_scan_model(const char *folder,
+                                               const char *name, size_t *n,
+                                               struct err *e)
+{
+    struct list list = {.n = 0};
+
+    *n = 0;
+    assert(repository_name_ok(name, strlen(name)));
+    enum err_code code = scan_model(&list, folder, name, e);
+    return list_take(&list, code, n, e);
 }

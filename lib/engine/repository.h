@@ -20,6 +20,13 @@ struct repository_entry {
     uint64_t version;
 };
 
+/* What tells a file from the one that stands at its path later: zeros if there
+ * is none. */
+struct repository_stamp {
+    uint64_t device, inode, size;
+    int64_t changed_ns;
+};
+
 /* Told of each model that is there and whose versions cannot be listed: none
  * of them are then. Its error ends the scan. */
 struct repository_refusal {
@@ -37,11 +44,24 @@ struct repository_entry *
 repository_scan(const char *folder, const struct repository_refusal *refusal,
                 size_t *n, struct err *e);
 
+/* The same of one model, of a name that is ok; symbolic links are followed as
+ * there. Besides: ERR_NOT_FOUND without a folder of its own. */
+struct repository_entry *repository_scan_model(const char *folder,
+                                               const char *name, size_t *n,
+                                               struct err *e);
+
 /* The model file of an entry; ERR_TOO_LARGE if the path does not fit. */
 enum err_code repository_path(char *out, size_t size, const char *folder,
                               const char *name, uint64_t version, struct err *e)
     ERR_CHECKED;
 
+struct repository_stamp repository_stamp(const char *path);
+bool repository_same_file(const struct repository_stamp *a,
+                          const struct repository_stamp *b);
+
 bool repository_name_ok(const char *name, size_t length);
+/* ERR_INVALID that says what a name is. */
+enum err_code repository_check_name(const char *name, struct err *e)
+    ERR_CHECKED;
 
 #endif

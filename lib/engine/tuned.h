@@ -17,7 +17,11 @@ struct tuned {
 
 /* ---- files, tuned_files.c ---- */
 
-/* The file of a version; its folder is made. */
+/* The file of a version. */
+enum err_code tuned_path(const struct tuned *t, char *out, size_t size,
+                         const char *name, uint64_t version, struct err *e)
+    ERR_CHECKED;
+/* The same; its folder is made. */
 enum err_code tuned_make_path(const struct tuned *t, char *out, size_t size,
                               const char *name, uint64_t version, struct err *e)
     ERR_CHECKED;
@@ -37,6 +41,16 @@ void tuned_sweep(const struct tuned *t);
  * where it says something. What cannot be loaded becomes a failure of the
  * registry, and what served before goes on. */
 enum err_code tuned_load(const struct tuned *t, struct err *e) ERR_CHECKED;
+
+/* ---- one model, at any time, tuned_reload.c ---- */
+
+/* Loads what is new of the model, shipped and tuned, and puts into service what
+ * the store says, or the highest shipped version. Tuned versions that cannot be
+ * loaded become failures, as at start. Texts begin "failed to load 'NAME'", and
+ * nothing has changed: what registry_begin_load gives, and ERR_BUSY where the
+ * store cannot be asked. */
+enum err_code tuned_reload(const struct tuned *t, const char *name,
+                           struct err *e) ERR_CHECKED;
 
 /* ---- after a job, tuned_prune.c ---- */
 

@@ -53,6 +53,16 @@ enum err_code tuned_make_path(const struct tuned *t, char *out, size_t size,
     return file_join(out, size, folder, MODEL_FILE_NAME, e);
 }
 
+enum err_code tuned_path(const struct tuned *t, char *out, size_t size,
+                         const char *name, uint64_t version, struct err *e)
+{
+    char models[REPOSITORY_MAX_PATH];
+
+    if (models_folder(t, models, sizeof models, e) != ERR_OK)
+        return e->code;
+    return repository_path(out, size, models, name, version, e);
+}
+
 /* The file, and files that were to become it. */
 static bool is_model_file(const char *folder, const char *name)
 {

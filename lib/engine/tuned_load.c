@@ -71,15 +71,13 @@ static enum err_code read_versions(const struct tuned *t, struct list *list,
 static enum err_code load_one(const struct tuned *t, const struct entry *entry,
                               struct err *e)
 {
-    char models[REPOSITORY_MAX_PATH];
     char path[REPOSITORY_MAX_PATH];
 
     if (!repository_name_ok(entry->name, strlen(entry->name)))
         return err_set(e, ERR_CORRUPT, "the store names a model \"%s\"",
                        entry->name);
-    snprintf(models, sizeof models, "%s/models", t->data_dir);
-    if (repository_path(path, sizeof path, models, entry->name, entry->version,
-                        e) != ERR_OK)
+    if (tuned_path(t, path, sizeof path, entry->name, entry->version, e) !=
+        ERR_OK)
         return e->code;
     return registry_add_file(t->registry, entry->name, entry->version, path, e);
 }

@@ -7,24 +7,55 @@
 #include "lib/store/database_kind.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static const struct database_kind *const kinds[] = {&database_sqlite};
 
 #define KINDS (sizeof kinds / sizeof *kinds)
 
-struct database *database_open(const char *url, enum database_mode mode,
-                               struct err *e)
+/* NULL: none is called so. */
+static const struct database_kind *find_kind(const char *url,
+                                             const char **place)
 {
     for (size_t i = 0; i < KINDS; i++) {
         size_t length = strlen(kinds[i]->name);
+        *place = url + length + 1;
         if (strncmp(url, kinds[i]->name, length) == 0 && url[length] == ':' &&
             url[length + 1] != 0)
-            return kinds[i]->open(url + length + 1, mode, e);
+            return kinds[i];
     }
+    return NULL;
+}
+
+struct database *database_open(const char *url, enum database_mode mode,
+                               struct err *e)
+{
+    const char *place;
+    const struct database_kind *kind = find_kind(url, &place);
+
+    if (kind != NULL)
+        return kind->open(place, mode, e);
     err_set(e, ERR_INVALID, "store '%.100s': want sqlite:PATH", url);
     return NULL;
+}
+
+uint64_t database_bytes(const char *url)
+{
+    const char *place;
+    const struct database_kind *kind = find_kind(url, &place);
+    uint64_t bytes = 0;
+
+    for (size_t i = 0; kind != NULL && kind->files[i] != NULL; i++) {
+        char path[PATH_MAX];
+        struct stat s;
+        snprintf(path, sizeof path, "%s%s", place, kind->files[i]);
+        if (stat(path, &s) == 0)
+            bytes += (uint64_t)s.st_size;
+    }
+    return bytes;
 }
 
 void database_close(struct database *db)

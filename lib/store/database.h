@@ -28,6 +28,9 @@ struct database *database_open(const char *url, enum database_mode mode,
                                struct err *e);
 void database_close(struct database *db); /* NULL is fine */
 
+/* What the database of such a URL takes on disk; 0: not known. */
+uint64_t database_bytes(const char *url);
+
 /* ---- transactions ---- */
 
 enum err_code database_begin(struct database *db, struct err *e) ERR_CHECKED;

@@ -42,6 +42,8 @@ struct database {
 
 struct database_kind {
     const char *name; /* in URLs */
+    /* What its files are called behind the place; NULL behind the last. */
+    const char *const *files;
     const char *words[DATABASE_WORDS];
     const char *begin[2]; /* by mode */
 

@@ -116,6 +116,13 @@ enum err_code samples_draw(struct database *db, const char *model,
                            bool (*visit)(void *arg, const struct sample *s),
                            void *arg, struct err *e) ERR_CHECKED;
 
+/* What is stored of each model, and what it ever had (samples_counts), from
+ * one small row a model. */
+enum err_code samples_totals(struct database *db,
+                             bool (*visit)(void *arg, const char *model,
+                                           uint64_t stored, uint64_t accepted),
+                             void *arg, struct err *e) ERR_CHECKED;
+
 /* Names of the models that have samples, by name. */
 enum err_code samples_models(struct database *db,
                              bool (*visit)(void *arg, const char *model),

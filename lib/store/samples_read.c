@@ -303,3 +303,22 @@ enum err_code samples_models(struct database *db,
     }
     return query_end(&q, e);
 }
+
+enum err_code samples_totals(struct database *db,
+                             bool (*visit)(void *arg, const char *model,
+                                           uint64_t stored, uint64_t accepted),
+                             void *arg, struct err *e)
+{
+    struct query q;
+    bool more = true;
+
+    query_begin(&q, db,
+                "SELECT name, stored, accepted FROM models ORDER BY name");
+    while (more && query_next(&q)) {
+        const char *name = query_text(&q, 0);
+        uint64_t stored = query_count(&q, 1);
+        uint64_t accepted = query_count(&q, 2);
+        more = name != NULL && visit(arg, name, stored, accepted);
+    }
+    return query_end(&q, e);
+}

@@ -482,6 +482,7 @@ static struct database *open_file(const char *place, enum database_mode mode,
 
 const struct database_kind database_sqlite = {
     .name = "sqlite",
+    .files = (const char *const[]){"", "-wal", "-shm", NULL},
     .words = {"INTEGER", "TEXT", "BLOB", "STRICT"},
     .begin = {"BEGIN IMMEDIATE", "BEGIN"},
     .open = open_file,

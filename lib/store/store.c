@@ -40,6 +40,11 @@ bool store_is_well(struct store *s, char *why, size_t size)
     return writer_is_well(s->writer, why, size);
 }
 
+uint64_t store_bytes(const struct store *s)
+{
+    return database_bytes(s->url);
+}
+
 /* A piece of work whose submitter waits. */
 struct awaited {
     struct store_work work; /* first */
@@ -94,18 +99,21 @@ enum err_code store_write(struct store *s, struct store_work *w, struct err *e)
 
 /* ---- reading ---- */
 
-/* An idle connection, or leave to open another one: then *db is NULL. */
-static void borrow(struct store *s, struct database **db)
+/* An idle connection, or leave to open another one: then *db is NULL. False if
+ * all are lent, and nobody waits for one. */
+static bool borrow(struct store *s, struct database **db, bool waits)
 {
     *db = NULL;
     lock_take(&s->lock);
-    while (s->n_idle == 0 && s->n_readers == READERS)
+    while (waits && s->n_idle == 0 && s->n_readers == READERS)
         cond_wait(&s->back, &s->lock);
+    bool ok = s->n_idle > 0 || s->n_readers < READERS;
     if (s->n_idle > 0)
         *db = s->idle[--s->n_idle];
-    else
+    else if (ok)
         s->n_readers++;
     lock_drop(&s->lock);
+    return ok;
 }
 
 static void give_back(struct store *s, struct database *db)
@@ -119,11 +127,10 @@ static void give_back(struct store *s, struct database *db)
     lock_drop(&s->lock);
 }
 
-struct database *store_begin_read(struct store *s, struct err *e)
+/* With what was borrowed. */
+static struct database *begin(struct store *s, struct database *db,
+                              struct err *e)
 {
-    struct database *db;
-
-    borrow(s, &db);
     if (db == NULL)
         db = database_open(s->url, DATABASE_READ, e);
     if (db == NULL || database_begin(db, e) != ERR_OK) {
@@ -131,6 +138,22 @@ struct database *store_begin_read(struct store *s, struct err *e)
         return NULL;
     }
     return db;
+}
+
+struct database *store_begin_read(struct store *s, struct err *e)
+{
+    struct database *db;
+
+    (void)borrow(s, &db, true);
+    return begin(s, db, e);
+}
+
+struct database *store_try_read(struct store *s)
+{
+    struct database *db;
+    struct err unused;
+
+    return borrow(s, &db, false) ? begin(s, db, &unused) : NULL;
 }
 
 void store_end_read(struct store *s, struct database *db)

@@ -66,9 +66,14 @@ enum err_code store_write(struct store *s, struct store_work *w, struct err *e)
  * all are lent. All that is read through it until then is of one moment. NULL:
  * ERR_IO and the like. */
 struct database *store_begin_read(struct store *s, struct err *e);
+/* The same, but NULL where it would have to wait. */
+struct database *store_try_read(struct store *s);
 void store_end_read(struct store *s, struct database *db);
 
 /* ---- health ---- */
+
+/* What it takes on disk. */
+uint64_t store_bytes(const struct store *s);
 
 /* False, with the reason in `why` (a text cut to size), since the last commit
  * failed for a reason of the store's own (disk, damage) and until one

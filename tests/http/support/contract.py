@@ -105,8 +105,7 @@ def _absolute(schema):
 def family_of(target):
     """Whose form an error has: that of the other protocol, or our own."""
     path = target.split("?")[0]
-    return "Oip" if path == "/v2" or path.startswith("/v2/") or \
-        path.endswith(":predict") else ""
+    return "Oip" if path == "/v2" or path.startswith("/v2/") else ""
 
 
 def _described(method, target, status):
@@ -213,7 +212,10 @@ class Example:
         reply = server.ask(self.method, self.target, self.body,
                            list(self.headers.items()))
         assert reply.status == self.status, "%s: %s" % (self, reply)
-        check(self.method, self.target, reply)
+        try:
+            check(self.method, self.target, reply)
+        except AssertionError as error:
+            raise AssertionError("%s: %s" % (self, error)) from None
         # Where the folder of models lies is not the contract's affair.
         return json_text.loads(reply.body.decode().replace(
             str(server.models), "models"))
