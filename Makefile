@@ -42,8 +42,8 @@ PARTS_O := $(filter-out $(O)/o/server/main.o $(O)/o/server/cmd_%,$(SERVER_O))
 # Asked when first used, which is after `deps` has installed the packages, and
 # then kept.
 once = $(eval $(1) := $(shell $(2)))$($(1))
-PACKAGES := libmicrohttpd libcjson libpng libturbojpeg libzip zlib sqlite3 \
-            $(filter openblas,$(BLAS))
+PACKAGES := libmicrohttpd gnutls libcjson libpng libturbojpeg libzip zlib \
+            sqlite3 $(filter openblas,$(BLAS))
 PACKAGES_CFLAGS = $(call once,PACKAGES_CFLAGS,pkg-config --cflags $(PACKAGES))
 PACKAGES_LIBS = $(call once,PACKAGES_LIBS,pkg-config --libs $(PACKAGES))
 CHECK_CFLAGS = $(call once,CHECK_CFLAGS,pkg-config --cflags check)
@@ -81,7 +81,7 @@ endif
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.PHONY: all run test unit test-cli test-http test-crash test-image asan tsan \
+.PHONY: all run test unit test-cli test-http test-crash test-image conformance asan tsan \
         ubsan data train lint format bench bench-stacks bench-learning learns \
         figures figures-compare install image clean help deps deps-test FORCE
 
@@ -230,6 +230,19 @@ test-crash: $(BIN) build/venv/ready ## kill -9 at 100 random moments; ARGS: --ki
 build/venv/ready: tests/requirements.txt | deps-test
 	python3 -m venv --clear build/venv
 	build/venv/bin/python -m pip install --quiet -r $<
+	@touch $@
+
+# As others publish them: clients, a fuzzer, a linter, Prometheus.
+conformance: $(BIN) build/conformance/ready ## others' clients, a fuzzer, a linter against the daemon, in minutes; ARGS: lint triton ...
+	SPARSED=$(BIN) build/conformance/bin/python tests/conformance/run.py $(ARGS)
+
+build/conformance/ready: $(addprefix tests/conformance/,requirements.txt \
+                           package.json package-lock.json) | deps
+	@sh scripts/deps.sh conformance
+	python3 -m venv --clear build/conformance
+	build/conformance/bin/python -m pip install --quiet -r $<
+	cp $(filter %.json,$^) build/conformance
+	npm ci --prefix build/conformance --ignore-scripts --silent
 	@touch $@
 
 test-image: ## build the image, run it read-only, stop it

@@ -74,8 +74,7 @@ static int closeness(const char *range, size_t length, const char *name)
     return same(name, range, length) ? 3 : 0;
 }
 
-/* The weight among a range's parameters ("; q=0.8") in thousandths. */
-static int quality(const char *at, const char *end)
+int media_quality(const char *at, const char *end)
 {
     int value = 1000;
 
@@ -110,7 +109,7 @@ int media_weight(const char *accept, const char *name)
         int close = closeness(accept, length, name);
         if (close > best) {
             best = close;
-            weight = quality(accept + length, end);
+            weight = media_quality(accept + length, end);
         }
         accept = end;
     }

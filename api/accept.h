@@ -22,4 +22,8 @@ unsigned media_choose(const char *accept, unsigned offers);
 /* What an Accept header gives to one type, in thousandths; 0: not wanted. */
 int media_weight(const char *accept, const char *name);
 
+/* The weight among the parameters ("; q=0.8") of one part of an Accept or
+ * Accept-Encoding header, in thousandths; 1000 if none is told. */
+int media_quality(const char *at, const char *end);
+
 #endif

@@ -7,15 +7,17 @@
 #include "api/api.h"
 
 #include "api/accept.h"
+#include "api/coding.h"
+#include "api/cors.h"
 #include "api/oip/request.h"
 #include "api/print.h"
 #include "api/problem.h"
 #include "api/routes.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 /* Bodies over these take many times longer to read and compute than a
  * hand-over to another thread costs; one input of a thousand numbers is below.
@@ -30,7 +32,7 @@
 
 void api_response_init(struct api_response *r)
 {
-    memset(r, 0, sizeof *r);
+    memset(r, 0, offsetof(struct api_response, headers));
     buf_init(&r->body, API_MAX_REPLY_BYTES);
 }
 
@@ -54,7 +56,7 @@ void api_refuse(const struct api_request *request, int status,
     problem_write(request, status, detail, response);
 }
 
-/* ---- checks on the headers; each is true if it refused ---- */
+/* ---- checks on the headers; each is true if it answered ---- */
 
 /* Tells what may be sent: RFC 9110, section 12.5.1; for POST the Linked Data
  * Platform's header is the older one. */
@@ -63,6 +65,19 @@ static void add_taken(struct call *call, const char *list)
     bool post = strcmp(call->route->method, "POST") == 0;
 
     api_response_header(call->response, post ? "Accept-Post" : "Accept", list);
+}
+
+/* OPTIONS needs no row and no token: it only tells what there is. */
+static bool answer_options(struct call *call, const char *allow)
+{
+    struct api_response *response = call->response;
+
+    if (allow[0] == 0 || strcmp(call->request->method, "OPTIONS") != 0)
+        return false;
+    response->status = 204;
+    api_response_header(response, "Allow", allow);
+    cors_preflight(call->api->cors, call->request, allow, response);
+    return true;
 }
 
 static bool refuse_route(struct call *call)
@@ -77,6 +92,12 @@ static bool refuse_route(struct call *call)
             return false;
         problem_write(request, 404, "no such version: they are numbers from 1",
                       call->response);
+        return true;
+    }
+    if (answer_options(call, allow))
+        return true;
+    if (strcmp(request->method, "CONNECT") == 0) {
+        problem_write(request, 501, "CONNECT is for proxies", call->response);
         return true;
     }
     buf_init(&detail, DETAIL_BYTES);
@@ -149,16 +170,16 @@ static bool refuse_encoding(struct call *call)
     const char *encoding = call->request->content_encoding;
     char list[API_ID_BYTES], detail[160];
 
-    if (call->route->takes == 0 || encoding == NULL || encoding[0] == 0 ||
-        strcasecmp(encoding, "identity") == 0)
+    if (call->route->takes == 0 || coding_parse(encoding) != CODING_UNKNOWN)
         return false;
     snprintf(detail, sizeof detail,
-             "Content-Encoding %.60s is not taken: send the body as it is, "
-             "without Content-Encoding",
+             "Content-Encoding %.60s is not taken: send one of " CODING_TAKEN
+             ", or the body as it is",
              encoding);
     call->response->status = 415;
-    api_response_header(call->response, "Accept-Encoding", "identity");
-    add_taken(call, media_list(list, sizeof list, call->route->takes));
+    api_response_header(call->response, "Accept-Encoding", CODING_TAKEN);
+    if ((call->route->takes & MEDIA_ANY) == 0)
+        add_taken(call, media_list(list, sizeof list, call->route->takes));
     problem_write(call->request, 415, detail, call->response);
     return true;
 }
@@ -181,6 +202,27 @@ static bool refuse_accept(struct call *call)
     return true;
 }
 
+/* What a request that lacks a scope is told. */
+static void print_scope_detail(char *out, size_t size,
+                               const struct api_request *request,
+                               const char *scope)
+{
+    if (request->has_token)
+        snprintf(out, size, "the token's scopes do not have %s", scope);
+    else if (request->takes_tokens)
+        snprintf(out, size,
+                 "this needs a token of the scope %s, sent as "
+                 "`Authorization: Bearer TOKEN`",
+                 scope);
+    else
+        snprintf(out, size,
+                 "this needs a token of the scope %s, and the server has none: "
+                 "it has to be started with --tokens FILE, which `sparsed "
+                 "token NAME --scopes %s --tokens FILE` makes, or with "
+                 "--anonymous to let anybody do this",
+                 scope, scope);
+}
+
 /* RFC 6750, section 3. */
 static bool refuse_scope(struct call *call)
 {
@@ -188,18 +230,14 @@ static bool refuse_scope(struct call *call)
     const struct api_request *request = call->request;
     unsigned scope = call->route->scope;
     size_t i = scope == SCOPE_INFER ? 0 : scope == SCOPE_LEARN ? 1 : 2;
-    char detail[160], challenge[80];
+    char detail[320], challenge[80];
 
     if ((scope & ~request->scopes) == 0)
         return false;
     int status = request->has_token ? 403 : 401;
     snprintf(challenge, sizeof challenge, "Bearer scope=\"%s\"%s", names[i],
              status == 403 ? ", error=\"insufficient_scope\"" : "");
-    snprintf(detail, sizeof detail,
-             status == 403 ? "the token's scopes do not have %s"
-                           : "this needs a token of the scope %s, sent as "
-                             "`Authorization: Bearer TOKEN`",
-             names[i]);
+    print_scope_detail(detail, sizeof detail, request, names[i]);
     call->response->status = status;
     api_response_header(call->response, "WWW-Authenticate", challenge);
     problem_write(request, status, detail, call->response);
@@ -270,6 +308,14 @@ bool api_handle(struct api *api, const struct api_request *request,
     if (code != ERR_OK)
         problem_write_err(request, &e, response);
     return true;
+}
+
+bool api_is_open(struct api *api, const struct api_request *request)
+{
+    char allow[API_ID_BYTES];
+    struct call call = call_make(api, request, NULL);
+
+    return route_find(&call, allow, sizeof allow) && call.route->scope == 0;
 }
 
 /* Whether there may be an option `steps`, as far as can be told without
@@ -348,6 +394,8 @@ bool api_is_slow(struct api *api, const struct api_request *request)
         return true;
     if (call.route->takes == 0)
         return false;
+    if (coding_parse(request->content_encoding) != CODING_NONE)
+        return true;
     if (call.route->speed == ROUTE_BODY)
         return body_is_slow(call.route, request);
     return may_set_steps(request->query) || body_is_slow(call.route, request) ||

@@ -25,9 +25,11 @@
  * into as much as a body may have, before there is any reply. */
 #define API_MAX_REQUEST_BYTES ((size_t)192 << 20)
 #define API_MAX_REPLY_BYTES ((size_t)96 << 20)
-#define API_MAX_HEADERS 16
+#define API_MAX_HEADERS 24
 #define API_ID_BYTES 129
+#define API_VALUE_BYTES 256 /* of a header of a reply */
 
+struct cors;
 struct learner;
 struct meters;
 struct store;
@@ -63,21 +65,23 @@ struct api {
     const struct learning *learning;
     const char *no_learning;
     struct meters *meters; /* what /metrics shows, or NULL */
+    struct cors *cors;     /* whose pages may ask, or NULL */
     /* One of so many requests of a version is watched (watch.h); 0: none.
      * May change at any time. */
     atomic_size_t watch_every;
 };
 
 struct api_request {
-    const char *method;       /* "GET" */
-    const char *target;       /* raw path, not decoded, without the query */
-    const char *query;        /* raw, without '?'; "" if there is none */
-    const char *content_type; /* headers: NULL if absent */
-    const char *content_encoding;
+    const char *method;           /* "GET" */
+    const char *target;           /* raw path, not decoded, without the query */
+    const char *query;            /* raw, without '?'; "" if there is none */
+    const char *content_type;     /* headers: NULL if absent */
+    const char *content_encoding; /* `body` is decoded already */
     const char *accept;
     const char *accept_encoding;
     const char *if_match;
     const char *if_none_match;
+    const char *packed_tags; /* of either before coding.h, or NULL */
     const char *idempotency_key;
     const char *last_event_id;
     const char *header_length; /* Inference-Header-Content-Length */
@@ -86,7 +90,9 @@ struct api_request {
     const char *cors_headers; /* Access-Control-Request-Headers */
     const char *trace;        /* 32 hex digits of a traceparent, see trace.h */
     unsigned scopes;          /* what the caller may do (scope bits) */
-    bool has_token;           /* and whether by a token */
+    bool has_token;           /* and whether by a token, */
+    const char *token;        /* whose name this is */
+    bool takes_tokens;        /* whether there are any, for the detail of 401 */
     usec deadline;            /* nobody waits for the reply after it; 0: none */
     const char *id;           /* checked and made by the server, never NULL */
     const char *body;
@@ -110,10 +116,6 @@ struct api_stream {
 struct api_response {
     int status;
     const char *content_type; /* static text */
-    struct {
-        const char *name; /* static */
-        char value[API_ID_BYTES];
-    } headers[API_MAX_HEADERS];
     size_t n_headers;
     struct buf body;   /* or, if `fixed` is not NULL: */
     const void *fixed; /* bytes that outlive the reply (embedded files) */
@@ -121,6 +123,10 @@ struct api_response {
     struct api_stream stream; /* or, if `next` is not NULL, this */
     unsigned retry_seconds;   /* for 429 and 503; 0: 1 */
     struct account account;   /* begun by the caller */
+    struct {              /* at the end: only n_headers are ever looked at */
+        const char *name; /* static */
+        char value[API_VALUE_BYTES];
+    } headers[API_MAX_HEADERS];
 };
 
 void api_response_init(struct api_response *r);
@@ -140,9 +146,14 @@ bool api_handle(struct api *api, const struct api_request *request,
 bool api_refuse_early(struct api *api, const struct api_request *request,
                       size_t announced_length, struct api_response *response);
 
+/* Whether the request's route is open to anybody, as probes and metrics are;
+ * a path that is no route is not. */
+bool api_is_open(struct api *api, const struct api_request *request);
+
 /* Whether the request may take long and belongs to the executor: a big body or
- * one of many rows, more steps than usual, pictures to make or to read, a model
- * that searches for its codes. One row of a thousand numbers is quick. */
+ * one of many rows, more steps than usual, pictures to make or to read, a body
+ * still to be decoded, a model that searches for its codes. One row of a
+ * thousand numbers is quick. */
 bool api_is_slow(struct api *api, const struct api_request *request);
 
 /* The refusals that the server itself makes, in the error format of the

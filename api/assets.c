@@ -5,7 +5,9 @@
 
 #include "api/etag.h"
 #include "api/handlers.h"
+#include "lib/base/mem.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 /* The page runs what is embedded here, asks this server only, and stands in
@@ -31,6 +33,67 @@ const struct asset *assets_find(const char *path)
     return NULL;
 }
 
+/* ---- packed ---- */
+
+/* Never taken off the list again, so it is read without a lock. Two who make
+ * the same at once both add theirs. */
+struct packed {
+    const void *data; /* of the file */
+    enum gzip_form form;
+    struct buf bytes;
+    struct packed *next;
+};
+
+static struct packed *_Atomic all_packed;
+
+static const struct asset *find_data(const void *data)
+{
+    for (size_t i = 0; i < assets_count; i++) {
+        if (assets[i].data == data)
+            return &assets[i];
+    }
+    return NULL;
+}
+
+static struct packed *pack(const struct asset *file, enum gzip_form form)
+{
+    struct packed *p = mem_array(1, sizeof *p);
+    struct err e;
+
+    if (p == NULL)
+        return NULL;
+    p->data = file->data;
+    p->form = form;
+    buf_init(&p->bytes, file->size + 64); /* should it not become shorter */
+    if (gzip_deflate(&p->bytes, file->data, file->size, form, GZIP_BEST, &e) ==
+        ERR_OK)
+        return p;
+    buf_fini(&p->bytes);
+    mem_free(p);
+    return NULL;
+}
+
+const struct buf *assets_pack(const void *data, enum gzip_form form)
+{
+    struct packed *p = atomic_load(&all_packed);
+    const struct asset *file;
+
+    while (p != NULL && (p->data != data || p->form != form))
+        p = p->next;
+    if (p != NULL)
+        return &p->bytes;
+    file = find_data(data);
+    p = file != NULL ? pack(file, form) : NULL;
+    if (p == NULL)
+        return NULL;
+    p->next = atomic_load(&all_packed);
+    while (!atomic_compare_exchange_weak(&all_packed, &p->next, p))
+        ;
+    return &p->bytes;
+}
+
+/* ---- replies ---- */
+
 static enum err_code reply(struct call *call, const char *path, struct err *e)
 {
     const struct asset *found = assets_find(path);
@@ -54,7 +117,17 @@ enum err_code assets_file(struct call *call, struct err *e)
     return reply(call, call->request->target, e);
 }
 
+/* Browsers name what a page is; of others that say what they take, clients of
+ * KServe's first protocol ask here whether the server lives. */
 enum err_code assets_index(struct call *call, struct err *e)
 {
-    return reply(call, "/index.html", e);
+    const char *accept = call->request->accept;
+
+    api_response_header(call->response, "Vary", "Accept");
+    if (accept == NULL || strcasestr(accept, "text/html") != NULL)
+        return reply(call, "/index.html", e);
+    call->response->status = 200;
+    call->response->content_type = "application/json";
+    buf_text(&call->response->body, "{\"status\":\"alive\"}\n");
+    return ERR_OK;
 }

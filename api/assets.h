@@ -4,6 +4,8 @@
 #ifndef SPARSED_API_ASSETS_H
 #define SPARSED_API_ASSETS_H
 
+#include "lib/data/gzip.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,5 +23,9 @@ extern const size_t assets_count;
 
 /* The file of that path, or NULL. */
 const struct asset *assets_find(const char *path);
+
+/* The file that begins at `data`, packed as well as can be when first asked
+ * for, and kept. NULL: no file does, or memory is out. */
+const struct buf *assets_pack(const void *data, enum gzip_form form);
 
 #endif

@@ -65,8 +65,7 @@ const struct route routes[] = {
     {"POST", "/v1/models/{model}/classify", CLASSIFIES},
     {"POST", "/v1/models/{model}/decode", DECODES},
     {"POST", "/v1/models/{model}/infer", INFERS},
-    {"POST", "/v1/models/{model}:predict",
-     OPEN_TAKES(predict_handle, ROUTE_QUICK, SCOPE_INFER)},
+    {"POST", "/v1/models/{model}:predict", OPEN_TAKES(predict_handle, ROUTE_QUICK, SCOPE_INFER)},
     {"POST", "/v1/models/{model}/versions/{version}/encode", ENCODES},
     {"POST", "/v1/models/{model}/versions/{version}/pool", POOLS},
     {"POST", "/v1/models/{model}/versions/{version}/reconstruct", RECONSTRUCTS},
@@ -113,8 +112,7 @@ const struct route routes[] = {
     {"GET", "/v2/models/{model}", OPEN_SHOWS(oip_model, SCOPE_INFER)},
     {"GET", "/v2/models/{model}/ready", OPEN_SHOWS(oip_model_ready, 0)},
     {"GET", "/v2/models/{model}/config", OPEN_SHOWS(oip_config, SCOPE_INFER)},
-    {"POST", "/v2/models/{model}/infer",
-     OPEN_TAKES(oip_infer, ROUTE_QUICK, SCOPE_INFER)},
+    {"POST", "/v2/models/{model}/infer", OPEN_TAKES(oip_infer, ROUTE_QUICK, SCOPE_INFER)},
     {"GET", "/v2/models/{model}/versions/{version}", OPEN_SHOWS(oip_model, SCOPE_INFER)},
     {"GET", "/v2/models/{model}/versions/{version}/ready", OPEN_SHOWS(oip_model_ready, 0)},
     {"GET", "/v2/models/{model}/versions/{version}/config",
@@ -299,13 +297,11 @@ static bool take(struct call *call, const struct route *row, char *allow,
     return false;
 }
 
-bool route_find(struct call *call, char *allow, size_t size)
+static bool find_row(struct call *call, char *allow, size_t size)
 {
     struct path path;
     const char *target = call->request->target;
 
-    call->route = NULL;
-    allow[0] = 0;
     if (!split(&path, target))
         return false;
     for (const struct route *row = routes; row->method != NULL; row++) {
@@ -314,6 +310,31 @@ bool route_find(struct call *call, char *allow, size_t size)
     }
     if (allow[0] == 0 && assets_find(target) != NULL)
         return take(call, &file_route, allow, size);
+    return false;
+}
+
+/* Of the server as a whole (RFC 9110, section 9.3.7). */
+static void allow_all(char *allow, size_t size)
+{
+    for (const struct route *row = routes; row->method != NULL; row++) {
+        if (strstr(allow, row->method) == NULL)
+            add_allow(allow, size, row->method);
+    }
+}
+
+bool route_find(struct call *call, char *allow, size_t size)
+{
+    const struct api_request *request = call->request;
+
+    call->route = NULL;
+    allow[0] = 0;
+    if (find_row(call, allow, size))
+        return true;
+    if (request->target != NULL && strcmp(request->target, "*") == 0 &&
+        strcmp(request->method, "OPTIONS") == 0)
+        allow_all(allow, size);
+    if (allow[0] != 0)
+        add_allow(allow, size, "OPTIONS");
     return false;
 }
 

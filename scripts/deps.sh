@@ -4,7 +4,8 @@
 # costs nothing on a machine that has all. Installs on Debian and Ubuntu;
 # elsewhere it says what is missing.
 #
-# Groups: build, test (build too), mnist, fashion-mnist, photographs.
+# Groups: build, test (build too), conformance (test too), mnist,
+# fashion-mnist, photographs.
 set -eu
 
 # One need a line: how to look for it, its Debian package, in words.
@@ -17,6 +18,7 @@ header stdio.h | libc6-dev | the C library's headers
 command make | make | GNU make
 command pkg-config | pkg-config | pkg-config
 library libmicrohttpd | libmicrohttpd-dev | GNU libmicrohttpd 0.9.75 or later
+library gnutls | libgnutls28-dev | GnuTLS 3.7 or later
 library libcjson | libcjson-dev | cJSON
 library openblas | libopenblas-dev | OpenBLAS, built with threads
 library libpng | libpng-dev | libpng
@@ -31,9 +33,16 @@ library check | check | Check, the unit test framework
 command bash | bash | bash, whose completion is tried
 command curl | curl | curl, which runs the README's examples
 command groff | groff-base | groff, which reads the manual
+command openssl | openssl | OpenSSL, which makes certificates
 command python3 | python3 | Python 3.10 or later
 module venv | python3-venv | Python's venv module
 module ensurepip | python3-venv | Python's ensurepip module
+END
+    ;;
+    conformance) needs test && cat <<'END'
+command npm | npm | npm, which fetches the linter of openapi.yaml
+command prometheus | prometheus | Prometheus, which reads the metrics
+command promtool | prometheus | promtool, which checks them
 END
     ;;
     mnist) cat <<'END'

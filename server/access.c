@@ -15,13 +15,18 @@ void access_set(struct access *a, double share)
     atomic_store(&a->share, (uint_fast64_t)(share * WHOLE));
 }
 
-/* FNV-1a's low bits are the well mixed ones. */
+/* The hash alone is alike for ids that differ in their last characters; the
+ * mixing is splitmix64's. */
 static bool is_drawn(struct access *a, const char *id)
 {
     uint64_t share = atomic_load_explicit(&a->share, memory_order_relaxed);
 
-    return share >> 32 != 0 ||
-           (file_hash(FILE_HASH_START, id, strlen(id)) & 0xFFFFFFFF) < share;
+    if (share >> 32 != 0)
+        return true;
+    uint64_t z = file_hash(FILE_HASH_START, id, strlen(id));
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+    return z >> 32 < share;
 }
 
 /* Opens a new second's count, and tells what the last one left out. */
@@ -82,6 +87,7 @@ void access_log(struct access *a, const struct access_line *l)
 {
     const struct api_request *request = l->request;
     char path[512], id[2 * API_ID_BYTES], account[320];
+    bool traced = request->trace != NULL;
 
     if (!log_enabled(LOG_INFO))
         return;
@@ -89,9 +95,10 @@ void access_log(struct access *a, const struct access_line *l)
     if (!is_wanted(a, l))
         return;
     log_event(LOG_INFO, "http", "request",
-              "id=%s method=%.16s path=%s status=%d us=%lld bytes=%zu%s",
+              "id=%s method=%.16s path=%s status=%d us=%lld bytes=%zu%s%s%s",
               log_quote(id, sizeof id, request->id), l->method,
               log_quote(path, sizeof path, request->target), l->status,
               (long long)(clock_now_ns() - l->account->begun) / 1000, l->bytes,
-              print_account(account, sizeof account, l->account));
+              print_account(account, sizeof account, l->account),
+              traced ? " trace=" : "", traced ? request->trace : "");
 }

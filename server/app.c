@@ -7,6 +7,7 @@
  */
 #include "server/app.h"
 
+#include "api/cors.h"
 #include "lib/base/file.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
@@ -77,6 +78,11 @@ static enum err_code start_lanes(struct app *app, struct err *e)
     app->meters.started_wall = clock_wall();
     app->api.meters = &app->meters;
     app->api.watch_every = c->watch_every;
+    app->api.cors = cors_new(e);
+    if (app->api.cors == NULL)
+        return e->code;
+    if (cors_set(app->api.cors, c->cors_origins, e) != ERR_OK)
+        return err_wrap(e, "--cors-origins");
     app->api.draining = is_draining;
     app->api.draining_arg = app;
     app->api.allow_missing_models = c->allow_missing_models;
@@ -84,6 +90,8 @@ static enum err_code start_lanes(struct app *app, struct err *e)
         .api = &app->api,
         .executor = app->executor,
         .listener = app->listener,
+        .guard = app->guard,
+        .tls = app->tls,
         .threads = c->threads,
         .limits = app_lanes_limits(c),
     };
@@ -174,8 +182,12 @@ static enum err_code start(struct app *app, struct err *e)
     log_event(LOG_DEBUG, "server", "folders", "models=%s data=%s",
               log_quote(models, sizeof models, c->models),
               log_quote(data, sizeof data, c->data_dir));
-    app->listener = listener_open(c->listen, e);
-    if (app->listener == NULL || start_lanes(app, e) != ERR_OK)
+    if (app_start_tls(app, e) != ERR_OK)
+        return e->code;
+    app->listener =
+        listener_open(c->listen, app->tls != NULL ? "https" : "http", e);
+    if (app->listener == NULL || app_start_guard(app, e) != ERR_OK ||
+        start_lanes(app, e) != ERR_OK)
         return e->code;
     app->registry = registry_new();
     if (app->registry == NULL)
@@ -257,6 +269,9 @@ void app_free(struct app *app)
     store_close(app->store);
     registry_free(app->registry);
     listener_free(app->listener);
+    guard_close(app->guard);
+    tls_free(app->tls);
     reload_free(app->reloaded);
+    cors_free(app->api.cors);
     mem_free(app);
 }

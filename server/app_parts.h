@@ -10,7 +10,9 @@
 #include "lib/engine/registry.h"
 #include "lib/store/store.h"
 #include "server/app.h"
+#include "server/guard.h"
 #include "server/lanes.h"
+#include "server/tls.h"
 
 #include <limits.h>
 #include <stdatomic.h>
@@ -19,7 +21,9 @@ struct app {
     const struct config *first;  /* what it was started with */
     const struct config *config; /* what it runs by: first, or */
     struct config *reloaded;     /* which lives until the next one */
+    struct tls *tls;             /* NULL: plain HTTP */
     struct listener *listener;
+    struct guard *guard;
     struct registry *registry;
     struct executor *executor;
     struct lanes *lanes;
@@ -38,5 +42,16 @@ struct app {
 /* What lanes may be given of it: as many connections as there are descriptors
  * for, having asked for more if need be. */
 struct lanes_limits app_lanes_limits(const struct config *c);
+
+/* ---- app_security.c ---- */
+
+/* The certificates, if there are any; before the listener. */
+enum err_code app_start_tls(struct app *app, struct err *e) ERR_CHECKED;
+/* Who may do what; after the listener. */
+enum err_code app_start_guard(struct app *app, struct err *e) ERR_CHECKED;
+enum err_code app_reload_tls(struct app *app, const struct config *c,
+                             struct err *e) ERR_CHECKED;
+enum err_code app_reload_guard(struct app *app, const struct config *c,
+                               struct err *e) ERR_CHECKED;
 
 #endif

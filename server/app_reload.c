@@ -1,6 +1,7 @@
 /* App: taking new settings while requests run. A part that has live settings,
  * or files that may change, has a row in the table below.
  */
+#include "api/cors.h"
 #include "lib/base/log.h"
 #include "server/app_parts.h"
 #include "server/notify.h"
@@ -43,6 +44,7 @@ struct lanes_limits app_lanes_limits(const struct config *c)
         .timeout = c->timeout,
         .request_timeout = c->request_timeout,
         .deadline = c->deadline,
+        .compress = c->compress,
         .log_requests = c->log_requests,
     };
 }
@@ -71,9 +73,8 @@ static enum err_code reload_lanes(struct app *app, const struct config *c,
 static enum err_code reload_api(struct app *app, const struct config *c,
                                 struct err *e)
 {
-    (void)e;
     app->api.watch_every = c->watch_every;
-    return ERR_OK;
+    return cors_set(app->api.cors, c->cors_origins, e);
 }
 
 static enum err_code reload_learning(struct app *app, const struct config *c,
@@ -96,10 +97,9 @@ static const struct {
     enum err_code (*reload)(struct app *app, const struct config *c,
                             struct err *e);
 } parts[] = {
-    {"log", reload_log},
-    {"lanes", reload_lanes},
-    {"api", reload_api},
-    {"learning", reload_learning},
+    {"log", reload_log},         {"lanes", reload_lanes},
+    {"api", reload_api},         {"learning", reload_learning},
+    {"guard", app_reload_guard}, {"tls", app_reload_tls},
 };
 
 /* ---- all of them ---- */

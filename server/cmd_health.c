@@ -1,11 +1,17 @@
 /* sparsed health: asks a server for /healthz, for health checks in images that
  * have no other HTTP client.
+ *
+ * Over TLS the server is not verified: that it answers is all that is asked,
+ * and nothing is told to it.
  */
 #include "server/command.h"
+#include "server/tls.h"
 
 #include <errno.h>
 #include <netdb.h>
+#include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -13,12 +19,43 @@
 
 #define TIMEOUT_SECONDS 3
 
+struct arguments {
+    const char *cert, *key;
+};
+
+static const struct setting table[] = {
+    {.name = "tls-cert",
+     .type = SETTING_TEXT,
+     .offset = offsetof(struct arguments, cert),
+     .value = "FILE",
+     .help = "certificate to show to a server that wants one, PEM"},
+    {.name = "tls-key",
+     .type = SETTING_TEXT,
+     .offset = offsetof(struct arguments, key),
+     .value = "FILE",
+     .help = "its key, PEM"},
+    {0},
+};
+
+/* A connection, with TLS or without. */
+struct line {
+    int fd;
+    struct tls_client *tls; /* or NULL */
+};
+
 /* "http://127.0.0.1:8080/", "127.0.0.1:8080", "[::1]:8080" cut into host and
  * port in `room`; false if it is none of these. */
-static bool split(char *room, const char **host, const char **port)
+static bool split(char *room, const char **host, const char **port, bool *tls)
 {
-    char *start = strncmp(room, "http://", 7) == 0 ? room + 7 : room;
+    char *start = room;
 
+    if (strncmp(room, "http://", 7) == 0) {
+        start = room + 7;
+        *tls = false;
+    } else if (strncmp(room, "https://", 8) == 0) {
+        start = room + 8;
+        *tls = true;
+    }
     start[strcspn(start, "/")] = 0;
     char *colon = strrchr(start, ':');
     if (colon == NULL || colon == start || colon[1] == 0)
@@ -64,8 +101,20 @@ static int reach(const char *host, const char *port, struct err *e)
     return fd;
 }
 
+static ssize_t line_send(const struct line *l, const char *text, size_t length)
+{
+    return l->tls != NULL ? tls_client_send(l->tls, text, length)
+                          : send(l->fd, text, length, MSG_NOSIGNAL);
+}
+
+static ssize_t line_receive(const struct line *l, char *to, size_t size)
+{
+    return l->tls != NULL ? tls_client_recv(l->tls, to, size)
+                          : recv(l->fd, to, size, 0);
+}
+
 /* Sends the request and reads the status line. */
-static enum err_code ask(int fd, const char *host, struct err *e)
+static enum err_code ask(const struct line *l, const char *host, struct err *e)
 {
     char text[256];
     size_t got = 0;
@@ -74,14 +123,14 @@ static enum err_code ask(int fd, const char *host, struct err *e)
                           "Connection: close\r\n\r\n",
                           host);
 
-    if (send(fd, text, (size_t)length, MSG_NOSIGNAL) != length)
-        return err_set_errno(e, errno, "cannot send to %.100s", host);
+    if (line_send(l, text, (size_t)length) != length)
+        return err_set(e, ERR_IO, "cannot send to %.100s", host);
     while (got < sizeof text - 1 && memchr(text, '\n', got) == NULL) {
-        ssize_t n = recv(fd, text + got, sizeof text - 1 - got, 0);
+        ssize_t n = line_receive(l, text + got, sizeof text - 1 - got);
         if (n == 0)
             break;
         if (n < 0)
-            return err_set_errno(e, errno, "no answer from %.100s", host);
+            return err_set(e, ERR_IO, "no answer from %.100s", host);
         got += (size_t)n;
     }
     text[got] = 0;
@@ -91,26 +140,59 @@ static enum err_code ask(int fd, const char *host, struct err *e)
     return err_set(e, ERR_IO, "%.100s answers: %.100s", host, text);
 }
 
+static enum err_code check(const char *host, const char *port, bool tls,
+                           const struct arguments *args, struct err *e)
+{
+    struct line l = {.fd = reach(host, port, e)};
+    enum err_code code = ERR_OK;
+
+    if (l.fd < 0)
+        return e->code;
+    if (tls) {
+        l.tls = tls_client_open(l.fd, args->cert, args->key, e);
+        if (l.tls == NULL)
+            code = err_wrap(e, "%.100s", host);
+    }
+    if (code == ERR_OK)
+        code = ask(&l, host, e);
+    tls_client_close(l.tls);
+    close(l.fd);
+    return code;
+}
+
+/* The address may be left out. */
+static enum err_code read_arguments(struct arguments *args, int argc,
+                                    char **argv, const char **address,
+                                    struct err *e)
+{
+    static const char *const what[] = {"ADDR:PORT"};
+    struct err ignored;
+
+    if (settings_read_flags(table, args, argc, argv, NULL, NULL, 0, &ignored) ==
+        ERR_OK)
+        return ERR_OK;
+    return settings_read_flags(table, args, argc, argv, what, address, 1, e);
+}
+
+/* A daemon that is told by its environment to speak TLS is asked with it. */
 static int run(int argc, char **argv)
 {
-    char room[300] = "127.0.0.1:8080";
+    const char *cert = getenv("SPARSED_TLS_CERT");
+    const char *address = "127.0.0.1:8080";
+    struct arguments args = {.cert = NULL};
+    bool tls = cert != NULL && cert[0] != 0;
     const char *host;
     const char *port;
+    char room[300];
     struct err e;
 
-    if (argc > 2)
-        return command_refuse(&command_health, "one argument too many");
-    if (argc == 2)
-        snprintf(room, sizeof room, "%s", argv[1]);
-    if (!split(room, &host, &port))
+    if (read_arguments(&args, argc, argv, &address, &e) != ERR_OK)
+        return command_refuse(&command_health, e.msg);
+    snprintf(room, sizeof room, "%s", address);
+    if (!split(room, &host, &port, &tls))
         return command_refuse(&command_health,
                               "the argument is no URL or ADDR:PORT");
-    int fd = reach(host, port, &e);
-    if (fd < 0)
-        return command_fail(&command_health, &e);
-    enum err_code code = ask(fd, host, &e);
-    close(fd);
-    if (code != ERR_OK)
+    if (check(host, port, tls, &args, &e) != ERR_OK)
         return command_fail(&command_health, &e);
     puts("ok");
     return COMMAND_DONE;
@@ -118,8 +200,9 @@ static int run(int argc, char **argv)
 
 const struct command command_health = {
     .name = "health",
-    .usage = "[ADDR:PORT]",
-    .help = "asks a server for /healthz (127.0.0.1:8080 by default)",
+    .usage = "[ADDR:PORT] [--tls-cert FILE --tls-key FILE]",
+    .help = "asks a server for /healthz (127.0.0.1:8080; https://ADDR:PORT)",
     .run = run,
     .starts_itself = true,
+    .settings = table,
 };

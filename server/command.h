@@ -45,6 +45,7 @@ extern const struct command command_remember;
 extern const struct command command_render;
 extern const struct command command_samples;
 extern const struct command command_health;
+extern const struct command command_token;
 extern const struct command command_manual;
 extern const struct command command_completion;
 

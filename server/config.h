@@ -41,6 +41,16 @@ struct config {
     int log_format; /* enum log_format */
     double log_requests;
     size_t watch_every;
+    const char *tokens;
+    const char *first_token;
+    const char *anonymous;
+    const char *tls_cert;
+    const char *tls_key;
+    const char *tls_client_ca;
+    double rate;
+    size_t rate_burst;
+    const char *cors_origins;
+    bool compress;
     bool allow_missing_models;
     bool print_config;
 

@@ -2,8 +2,12 @@
  */
 #include "server/exchange.h"
 
+#include "api/coding.h"
+#include "api/cors.h"
 #include "api/meters.h"
 #include "lib/base/mem.h"
+#include "lib/data/gzip.h"
+#include "server/guard.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +18,8 @@
 /* A refused body up to here is read to its end, so that the connection can be
  * used again; more would be work for nothing. */
 #define SWALLOW_BODY ((uint64_t)1 << 20)
+/* What a decoded body gets at least, and grows by. */
+#define FIRST_STEP ((size_t)4 * 1024)
 /* Memory that an exchange keeps for the next request. */
 #define KEEP_BYTES ((size_t)256 * 1024)
 
@@ -160,9 +166,12 @@ static void finish(void *arg)
  * path. */
 static const char *skip_authority(const char *target)
 {
-    if (strncasecmp(target, "http://", 7) != 0)
+    size_t scheme = strncasecmp(target, "http://", 7) == 0    ? 7
+                    : strncasecmp(target, "https://", 8) == 0 ? 8
+                                                              : 0;
+    if (scheme == 0)
         return target;
-    const char *path = target + 7 + strcspn(target + 7, "/?");
+    const char *path = target + scheme + strcspn(target + scheme, "/?");
     return *path == '/' ? path : "/";
 }
 
@@ -253,6 +262,21 @@ static void refuse_held(struct exchange *x)
                     "now (--max-held)");
 }
 
+/* Before anything is done for the sender. */
+static bool refuse_sender(struct exchange *x)
+{
+    const struct guard_sender sender = {
+        .client = x->client,
+        .method = x->request.method,
+        .authorization = x->frame.authorization,
+        .host = x->frame.host,
+        .fetch_site = x->frame.fetch_site,
+    };
+
+    return x->rules->guard != NULL &&
+           guard_refuse(x->rules->guard, &sender, &x->request, &x->response);
+}
+
 enum exchange_verdict exchange_decide(struct exchange *x, const char *method,
                                       const char *version)
 {
@@ -267,16 +291,18 @@ enum exchange_verdict exchange_decide(struct exchange *x, const char *method,
     choose_id(x);
     if (f->patience > 0)
         x->request.deadline = x->begun + f->patience;
+    coding_unmark_tags(&x->request);
     const char *flaw = frame_find_flaw(f, version, &status);
     if (flaw != NULL) {
         x->response.account.refusal = METERS_MALFORMED;
         exchange_refuse(x, status, flaw);
         return EXCHANGE_ANSWER;
     }
+    x->answered = refuse_sender(x);
     if (!f->chunked && f->length == 0)
         return EXCHANGE_GO_ON;
-    if (api_refuse_early(x->rules->api, &x->request, (size_t)f->length,
-                         &x->response))
+    if (x->answered || api_refuse_early(x->rules->api, &x->request,
+                                        (size_t)f->length, &x->response))
         x->answered = true;
     else if (f->length > x->max_body)
         refuse_length(x);
@@ -331,6 +357,102 @@ bool exchange_body(struct exchange *x, const char *bytes, size_t length)
     return x->swallowed <= most;
 }
 
+/* ---- a coded body ---- */
+
+/* As much again as there is, within what a body may have, or at its end one
+ * byte that it may not. */
+static size_t choose_step(const struct exchange *x, const struct buf *plain)
+{
+    size_t step = plain->length > 0 ? plain->length : 4 * x->body.length;
+    size_t room = x->max_body - plain->length;
+
+    if (step < FIRST_STEP)
+        step = FIRST_STEP;
+    return step < room ? step : room;
+}
+
+static void refuse_coded(struct exchange *x, struct err *e)
+{
+    if (e->code == ERR_NO_MEMORY) {
+        refuse_held(x);
+        return;
+    }
+    err_wrap(e, "Content-Encoding %.20s", x->request.content_encoding);
+    exchange_refuse(x, 400, e->msg);
+}
+
+/* Into plain, counted before it is taken; false: refused. */
+static bool inflate_into(struct exchange *x, struct gzip_reader *reader,
+                         struct buf *plain)
+{
+    bool done = false;
+    struct err e;
+    size_t got;
+    char spare;
+
+    while (!done) {
+        size_t step = choose_step(x, plain);
+        char *to = step > 0 && hold(x, step) ? buf_reserve(plain, step) : NULL;
+        if (step > 0 && to == NULL) {
+            refuse_held(x);
+            return false;
+        }
+        if (gzip_read(reader, step > 0 ? to : &spare, step > 0 ? step : 1, &got,
+                      &done, &e) != ERR_OK) {
+            refuse_coded(x, &e);
+            return false;
+        }
+        if (step == 0 && got > 0) {
+            refuse_length(x);
+            return false;
+        }
+        if (step > 0)
+            buf_advance(plain, got);
+    }
+    return true;
+}
+
+/* Puts the plain body in the place of the coded one; false: refused. */
+static bool decode(struct exchange *x)
+{
+    size_t coded = x->held;
+    struct buf plain;
+    struct err e;
+
+    if (x->rules->api->registry == NULL) {
+        x->response.account.refusal = METERS_LOADING;
+        exchange_refuse(x, 503, "the models are being loaded");
+        return false;
+    }
+    struct gzip_reader *reader = gzip_open(x->body.data, x->body.length, &e);
+    if (reader == NULL) {
+        refuse_coded(x, &e);
+        return false;
+    }
+    buf_init(&plain, x->max_body);
+    bool ok = inflate_into(x, reader, &plain);
+    gzip_close(reader);
+    if (!ok) {
+        buf_fini(&plain);
+        return false;
+    }
+    buf_fini(&x->body);
+    atomic_fetch_sub(&x->rules->held, coded);
+    x->held -= coded;
+    x->body = plain;
+    x->request.body = plain.length > 0 ? plain.data : "";
+    x->request.body_length = plain.length;
+    return true;
+}
+
+static bool is_coded(const struct exchange *x)
+{
+    enum coding coding = coding_parse(x->request.content_encoding);
+
+    return x->body.length > 0 &&
+           (coding == CODING_GZIP || coding == CODING_DEFLATE);
+}
+
 /* ---- reply ---- */
 
 bool exchange_is_slow(const struct exchange *x)
@@ -343,10 +465,35 @@ bool exchange_run(struct exchange *x)
 {
     if (!x->answered && is_full(x))
         refuse_held(x);
-    if (!x->answered && !api_handle(x->rules->api, &x->request, &x->response))
+    bool ready = !x->answered && (!is_coded(x) || decode(x));
+    if (ready && !api_handle(x->rules->api, &x->request, &x->response))
         return false;
     settle(x);
     return true;
+}
+
+bool exchange_is_long(const struct exchange *x)
+{
+    return atomic_load(&x->rules->packs) &&
+           coding_is_slow(&x->request, &x->response);
+}
+
+void exchange_pack(struct exchange *x)
+{
+    if (!atomic_load(&x->rules->packs) ||
+        !coding_pack(&x->request, &x->response))
+        return;
+    release(x);
+    hold_reply(x);
+}
+
+void exchange_dress(struct exchange *x)
+{
+    struct api_response *r = &x->response;
+
+    api_response_header(r, "X-Request-Id", x->id);
+    api_response_header(r, "X-Content-Type-Options", "nosniff");
+    cors_mark(x->rules->api->cors, &x->request, r);
 }
 
 /* Of the reply's body. */

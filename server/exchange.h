@@ -20,14 +20,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct guard;
+
 /* What all exchanges of a server share. */
 struct exchange_rules {
     struct api *api;
+    struct guard *guard;    /* NULL: anybody may do anything */
     atomic_size_t max_body; /* this and the next two may change at any time */
     atomic_size_t max_held;
     atomic_size_t max_streams;
     atomic_size_t streams; /* open ones, all connections */
     atomic_size_t held;    /* bytes of bodies and replies, all connections */
+    atomic_bool packs;     /* replies, for clients that like that; likewise */
     struct access access;
     atomic_uint_fast64_t n; /* request ids made */
     uint64_t seed;          /* what ids begin from */
@@ -47,6 +51,7 @@ struct exchange {
     size_t max_body; /* what rules->max_body was at the request line */
     size_t held;     /* what of rules->held is this one's */
     struct frame frame;
+    uint64_t client;    /* whose connection it is, see pace_client */
     size_t received;    /* of the body, bytes */
     uint64_t swallowed; /* body bytes thrown away after a refusal */
     bool decided;       /* all headers are known */
@@ -92,8 +97,17 @@ bool exchange_is_slow(const struct exchange *x);
  * before this returns. */
 bool exchange_run(struct exchange *x);
 
+/* After exchange_run has said true: packs the reply, if that is to be done,
+ * and whether that takes long. A reply that waited for the disk goes as it is:
+ * the store's thread has better things to do. */
+bool exchange_is_long(const struct exchange *x);
+void exchange_pack(struct exchange *x);
+
 /* Fills the response with a refusal, see api_refuse. */
 void exchange_refuse(struct exchange *x, int status, const char *detail);
+
+/* Adds what every reply says, once, before it is sent. */
+void exchange_dress(struct exchange *x);
 
 /* The reply has left, or never will (`sent` false): logs the request, if its
  * headers came at all, and forgets it. */

@@ -41,9 +41,25 @@ static void read_host(struct frame *f, struct api_request *request,
                       const char *value, size_t length)
 {
     (void)request;
-    (void)value;
     (void)length;
     f->hosts++;
+    f->host = value;
+}
+
+static void read_authorization(struct frame *f, struct api_request *request,
+                               const char *value, size_t length)
+{
+    (void)request;
+    (void)length;
+    f->authorization = value;
+}
+
+static void read_fetch_site(struct frame *f, struct api_request *request,
+                            const char *value, size_t length)
+{
+    (void)request;
+    (void)length;
+    f->fetch_site = value;
 }
 
 static void read_length(struct frame *f, struct api_request *request,
@@ -166,6 +182,8 @@ static const struct row rows[] = {
     TEXT("Last-Event-ID", last_event_id),
     ONCE("Inference-Header-Content-Length", header_length),
     ONCE("Origin", origin),
+    READ_ONCE("Authorization", read_authorization),
+    READ_ONCE("Sec-Fetch-Site", read_fetch_site),
     ONCE("Access-Control-Request-Method", cors_method),
     TEXT("Access-Control-Request-Headers", cors_headers),
 };

@@ -27,7 +27,10 @@ struct frame {
     bool expects;       /* Expect is there: the client waits with its body */
     bool expects_other; /* something but 100-continue */
     const char *id;     /* X-Request-Id, if it can be taken, or NULL */
-    usec patience;      /* Request-Timeout; 0: none */
+    const char *host;   /* these three as they came, or NULL */
+    const char *authorization;
+    const char *fetch_site; /* Sec-Fetch-Site */
+    usec patience;          /* Request-Timeout; 0: none */
     char trace[TRACE_BYTES];
     const char *flaw; /* of a header's form, or NULL */
 };

@@ -9,6 +9,7 @@
 #include "server/http.h"
 
 #include "lib/base/log.h"
+#include "server/pace.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -24,11 +25,59 @@
 /* What a stream's client of HTTP/1.0 is sent at once. */
 #define STREAM_BLOCK_BYTES ((size_t)4096)
 /* Of a reply that is written without the library. */
-#define MAX_HEAD_BYTES ((size_t)1024)
+#define MAX_HEAD_BYTES ((size_t)2048)
 /* Over what settings allow: the lanes keep the clock and count the connections
  * of all, by limits that may change while the daemon runs. */
 #define LONGEST_TIMEOUT 100000u /* seconds */
 #define MOST_CONNECTIONS 100000u
+/* When the library wants to go on at once, and nothing has moved. */
+#define STALLED_MS 10
+
+/* NULL without TLS. */
+static void *session_of(const struct connection *c)
+{
+    return c->lane->rules->tls == NULL
+               ? NULL
+               : MHD_get_connection_info(c->mhd,
+                                         MHD_CONNECTION_INFO_GNUTLS_SESSION)
+                     ->tls_session;
+}
+
+static void on_opened(void *arg)
+{
+    connection_opened(arg);
+}
+
+static void begin_tls(struct connection *c)
+{
+    c->link = (struct tls_link){
+        .fd = c->fd, .moved = &c->lane->moved, .opened = on_opened, .arg = c};
+    if (!tls_begin(c->lane->rules->tls, session_of(c), &c->link))
+        shutdown(c->fd, SHUT_RDWR);
+}
+
+static struct connection *begin_connection(struct lane *lane,
+                                           struct MHD_Connection *mhd)
+{
+    int fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)
+                 ->connect_fd;
+    const struct sockaddr *peer =
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)
+            ->client_addr;
+    struct connection *c = connection_new(lane, mhd, fd, pace_client(peer));
+
+    if (c != NULL && lane->rules->tls != NULL)
+        begin_tls(c);
+    return c;
+}
+
+/* The session is gone already. */
+static void end_connection(struct connection *c)
+{
+    if (c != NULL)
+        tls_end(&c->link);
+    connection_free(c);
+}
 
 static void on_connection(void *arg, struct MHD_Connection *mhd, void **context,
                           enum MHD_ConnectionNotificationCode code)
@@ -36,15 +85,13 @@ static void on_connection(void *arg, struct MHD_Connection *mhd, void **context,
     struct lane *lane = arg;
 
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-        int fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)
-                     ->connect_fd;
         lane->n++;
         lane->n_begun++;
         /* NULL: on_target and on_request close it. */
-        *context = connection_new(lane, mhd, fd);
+        *context = begin_connection(lane, mhd);
     } else {
         lane->n--;
-        connection_free(*context);
+        end_connection(*context);
         *context = NULL;
         lane->rules->gone(lane->rules->gone_arg);
     }
@@ -78,6 +125,7 @@ static ssize_t on_room(void *arg, uint64_t position, char *to, size_t room)
     size_t n;
 
     (void)position;
+    c->lane->moved = true;
     switch (connection_stream(c, to, room, &n)) {
     case STREAM_SAYS:
         return (ssize_t)n;
@@ -111,14 +159,13 @@ static struct MHD_Response *make_response(struct connection *c)
 
 static enum MHD_Result reply(struct connection *c)
 {
-    const struct exchange *x = &c->visit->exchange;
+    struct exchange *x = &c->visit->exchange;
     const struct api_response *r = &x->response;
     struct MHD_Response *m = make_response(c);
 
     if (m == NULL)
         return MHD_NO;
-    MHD_add_response_header(m, "X-Request-Id", x->id);
-    MHD_add_response_header(m, "X-Content-Type-Options", "nosniff");
+    exchange_dress(x);
     if (r->content_type != NULL)
         MHD_add_response_header(m, "Content-Type", r->content_type);
     for (size_t i = 0; i < r->n_headers; i++)
@@ -149,7 +196,7 @@ static void linger(struct connection *c)
 
 bool http_tell(struct connection *c)
 {
-    const struct exchange *x = &c->visit->exchange;
+    struct exchange *x = &c->visit->exchange;
     const struct api_response *r = &x->response;
     unsigned status = (unsigned)r->status;
     time_t now = time(NULL);
@@ -160,17 +207,24 @@ bool http_tell(struct connection *c)
     gmtime_r(&now, &day);
     strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", &day);
     buf_init(&text, r->body.length + MAX_HEAD_BYTES);
+    exchange_dress(x);
     buf_printf(&text,
                "HTTP/1.1 %u %s\r\nDate: %s\r\nConnection: close\r\n"
-               "X-Request-Id: %s\r\nX-Content-Type-Options: nosniff\r\n"
-               "Content-Type: %s\r\nContent-Length: %zu\r\n\r\n",
-               status, MHD_get_reason_phrase_for(status), date, x->id,
-               r->content_type, r->body.length);
+               "Content-Type: %s\r\nContent-Length: %zu\r\n",
+               status, MHD_get_reason_phrase_for(status), date, r->content_type,
+               r->body.length);
+    for (size_t i = 0; i < r->n_headers; i++)
+        buf_printf(&text, "%s: %s\r\n", r->headers[i].name,
+                   r->headers[i].value);
+    buf_text(&text, "\r\n");
     buf_add(&text, r->body.data, r->body.length);
     linger(c);
+    void *session = session_of(c);
     bool sent = !buf_failed(&text) &&
-                send(c->fd, text.data, text.length,
-                     MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)text.length;
+                (session != NULL ? tls_send(session, text.data, text.length)
+                                 : send(c->fd, text.data, text.length,
+                                        MSG_NOSIGNAL | MSG_DONTWAIT) ==
+                                       (ssize_t)text.length);
     buf_fini(&text);
     return sent;
 }
@@ -199,6 +253,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *mhd,
     (void)url;
     if (c == NULL)
         return MHD_NO; /* out of memory */
+    c->lane->moved = true;
     struct exchange *x = &c->visit->exchange;
     if (!x->decided)
         return begin(c, method, version);
@@ -253,9 +308,19 @@ log_message(void *arg, const char *format, va_list args)
 
 enum err_code http_start(struct lane *lane, struct err *e)
 {
+    unsigned tls = lane->rules->tls != NULL ? MHD_USE_TLS : 0;
+    /* The function as the object pointer that the array has. */
+    void *no_certificate;
+    memcpy(&no_certificate, &tls_no_certificate, sizeof no_certificate);
+    struct MHD_OptionItem tls_options[] = {
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)TLS_PRIORITIES},
+        {MHD_OPTION_HTTPS_CERT_CALLBACK2, 0, no_certificate},
+        {MHD_OPTION_END, 0, NULL},
+    };
+
     lane->daemon = MHD_start_daemon(
         MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME |
-            MHD_USE_ERROR_LOG,
+            MHD_USE_ERROR_LOG | tls,
         0, NULL, NULL, on_request, lane, MHD_OPTION_EXTERNAL_LOGGER,
         log_message, lane, MHD_OPTION_CONNECTION_LIMIT, MOST_CONNECTIONS,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_BYTES,
@@ -263,7 +328,8 @@ enum err_code http_start(struct lane *lane, struct err *e)
         MHD_OPTION_NOTIFY_CONNECTION, on_connection, lane,
         MHD_OPTION_NOTIFY_COMPLETED, on_completed, lane,
         MHD_OPTION_URI_LOG_CALLBACK, on_target, lane,
-        MHD_OPTION_UNESCAPE_CALLBACK, unescape_nothing, lane, MHD_OPTION_END);
+        MHD_OPTION_UNESCAPE_CALLBACK, unescape_nothing, lane, MHD_OPTION_ARRAY,
+        &tls_options[tls != 0 ? 0 : 2], MHD_OPTION_END);
     if (lane->daemon == NULL)
         return err_set(e, ERR_INTERNAL, "libmicrohttpd does not start");
     return ERR_OK;
@@ -288,11 +354,16 @@ int http_wait_ms(struct lane *lane)
 
     if (MHD_get_timeout(lane->daemon, &ms) != MHD_YES)
         return -1;
+    /* The library takes a handshake that waits for its client for one that can
+     * go on. What comes wakes the lane. */
+    if (ms == 0 && lane->rules->tls != NULL && !lane->moved)
+        return STALLED_MS;
     return ms > INT_MAX ? INT_MAX : (int)ms;
 }
 
 void http_run(struct lane *lane)
 {
+    lane->moved = false;
     MHD_run(lane->daemon);
 }
 
@@ -312,5 +383,6 @@ bool http_add(struct lane *lane, int fd, const struct sockaddr_storage *peer,
 
 void http_resume(struct connection *c)
 {
+    c->lane->moved = true;
     MHD_resume_connection(c->mhd);
 }

@@ -28,6 +28,8 @@
 /* How often streams that are quiet are asked. */
 #define STREAM_LOOK (SECOND / 5)
 #define KEPT_VISITS 64
+/* For a TLS handshake, of which nothing is received but by its ends. */
+#define HANDSHAKE_TIME (10 * SECOND)
 
 /* ---- visits ---- */
 
@@ -111,7 +113,7 @@ static void become_idle(struct connection *c)
 }
 
 struct connection *connection_new(struct lane *lane, struct MHD_Connection *mhd,
-                                  int fd)
+                                  int fd, uint64_t client)
 {
     struct connection *c = mem_array(1, sizeof *c);
 
@@ -120,10 +122,19 @@ struct connection *connection_new(struct lane *lane, struct MHD_Connection *mhd,
     c->lane = lane;
     c->mhd = mhd;
     c->fd = fd;
+    c->client = client;
     c->linger_fd = -1;
     become_idle(c);
+    usec latest = c->idle_since + HANDSHAKE_TIME;
+    if (lane->rules->tls != NULL && c->deadline > latest)
+        c->deadline = latest;
     link_newest(c);
     return c;
+}
+
+void connection_opened(struct connection *c)
+{
+    become_idle(c);
 }
 
 void connection_free(struct connection *c)
@@ -150,6 +161,7 @@ bool connection_begin(struct connection *c, const char *target)
     v->told = false;
     c->visit = v;
     c->deadline = clock_now() + c->lane->rules->request_timeout;
+    v->exchange.client = c->client;
     return exchange_begin(&v->exchange, target);
 }
 
@@ -201,8 +213,31 @@ static void run_ticket(struct ticket *t, bool late)
         exchange_refuse(&v->exchange, 504,
                         "the request waited too long for its turn "
                         "(--deadline): try again later");
-    if (exchange_run(&v->exchange))
-        send_back(v);
+    if (!exchange_run(&v->exchange))
+        return;
+    exchange_pack(&v->exchange);
+    send_back(v);
+}
+
+/* The same, of a reply whose packing is all that is left: if it has waited too
+ * long it goes as it is. */
+static void pack_ticket(struct ticket *t, bool late)
+{
+    struct visit *v =
+        (struct visit *)((char *)t - offsetof(struct visit, ticket));
+
+    if (!late)
+        exchange_pack(&v->exchange);
+    send_back(v);
+}
+
+/* Whether another thread packs the reply; where they have no time for that, it
+ * goes as it is. */
+static bool pack_elsewhere(struct visit *v, const struct lane_rules *rules)
+{
+    v->ticket.run = pack_ticket;
+    v->ticket.deadline = clock_now() + rules->deadline;
+    return executor_submit(rules->executor, &v->ticket);
 }
 
 bool connection_work(struct connection *c)
@@ -227,6 +262,10 @@ bool connection_work(struct connection *c)
                         "too many slow requests wait already (--queue)");
     }
     if (!exchange_run(&v->exchange))
+        return false;
+    if (!exchange_is_long(&v->exchange))
+        exchange_pack(&v->exchange);
+    else if (pack_elsewhere(v, rules))
         return false;
     v->away = false;
     return true;

@@ -14,6 +14,7 @@
 #include "server/exchange.h"
 #include "server/linger.h"
 #include "server/poller.h"
+#include "server/tls.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -26,6 +27,7 @@ struct MHD_Daemon;
 struct lane_rules {
     struct exchange_rules exchange;
     struct executor *executor;
+    struct tls *tls; /* NULL: plain HTTP */
     /* These may change at any time. */
     atomic_size_t max_connections;
     _Atomic usec timeout;         /* without traffic */
@@ -59,7 +61,9 @@ struct connection {
     usec idle_since;
     usec deadline; /* to be cut at; 0: none */
     int fd;
-    int linger_fd; /* a second descriptor that outlives mhd's, or -1 */
+    int linger_fd;   /* a second descriptor that outlives mhd's, or -1 */
+    uint64_t client; /* pace_client of its other end */
+    struct tls_link link;
 };
 
 struct lane {
@@ -70,6 +74,7 @@ struct lane {
     size_t n;       /* connections */
     size_t n_begun; /* ever */
     size_t n_quiet; /* of the n */
+    bool moved;     /* something has, in this round: see http_wait_ms */
     struct visit *unused;
     size_t n_unused;
     struct linger_list lingering;
@@ -99,7 +104,9 @@ void lane_stop(struct lane *lane);
 
 /* NULL: out of memory. */
 struct connection *connection_new(struct lane *lane, struct MHD_Connection *mhd,
-                                  int fd);
+                                  int fd, uint64_t client);
+/* Under TLS: the handshake is done. */
+void connection_opened(struct connection *c);
 void connection_free(struct connection *c);
 
 /* A request line has come; false: out of memory. */

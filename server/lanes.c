@@ -88,6 +88,7 @@ static void set_limits(struct lanes *l, const struct lanes_limits *limits)
     l->rules.timeout = limits->timeout;
     l->rules.request_timeout = limits->request_timeout;
     l->rules.deadline = limits->deadline;
+    l->rules.exchange.packs = limits->compress;
     access_set(&l->rules.exchange.access, limits->log_requests);
 }
 
@@ -103,6 +104,8 @@ struct lanes *lanes_new(const struct lanes_settings *s, struct err *e)
         return NULL;
     }
     l->rules.exchange.api = s->api;
+    l->rules.exchange.guard = s->guard;
+    l->rules.tls = s->tls;
     if (getrandom(&l->rules.exchange.seed, sizeof l->rules.exchange.seed,
                   GRND_NONBLOCK) < 0)
         l->rules.exchange.seed = (uint64_t)clock_wall();

@@ -11,7 +11,9 @@
 
 #include <stddef.h>
 
+struct guard;
 struct lanes;
+struct tls;
 
 /* What may change while they run. */
 struct lanes_limits {
@@ -21,6 +23,7 @@ struct lanes_limits {
     usec timeout;
     usec request_timeout;
     usec deadline;
+    bool compress;
     double log_requests; /* share of good ones that are logged */
 };
 
@@ -28,6 +31,8 @@ struct lanes_settings {
     struct api *api; /* with meters */
     struct executor *executor;
     struct listener *listener;
+    struct guard *guard;
+    struct tls *tls; /* NULL: plain HTTP */
     size_t threads;
     struct lanes_limits limits;
 };

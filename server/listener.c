@@ -26,6 +26,7 @@ struct listener {
     int fd;
     int wake; /* eventfd */
     char url[128];
+    bool loopback;
     struct listener_work work;
     atomic_bool stop;
     bool started;
@@ -100,7 +101,18 @@ static int bind_one(const struct addrinfo *info)
     return -1;
 }
 
-static void write_url(struct listener *l)
+static bool is_loopback(const struct sockaddr_storage *name)
+{
+    const struct sockaddr_in *in = (const void *)name;
+    const struct sockaddr_in6 *in6 = (const void *)name;
+
+    return name->ss_family == AF_INET
+               ? ntohl(in->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET
+               : name->ss_family == AF_INET6 &&
+                     IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr);
+}
+
+static void look_at_name(struct listener *l, const char *scheme)
 {
     struct sockaddr_storage name;
     socklen_t length = sizeof name;
@@ -112,11 +124,13 @@ static void write_url(struct listener *l)
     getnameinfo((struct sockaddr *)&name, length, host, sizeof host, port,
                 sizeof port, NI_NUMERICHOST | NI_NUMERICSERV);
     snprintf(l->url, sizeof l->url,
-             name.ss_family == AF_INET6 ? "http://[%s]:%s" : "http://%s:%s",
+             name.ss_family == AF_INET6 ? "%s://[%s]:%s" : "%s://%s:%s", scheme,
              host, port);
+    l->loopback = is_loopback(&name);
 }
 
-struct listener *listener_open(const char *address, struct err *e)
+struct listener *listener_open(const char *address, const char *scheme,
+                               struct err *e)
 {
     struct addrinfo *found = look_up(address, e);
     struct listener *l = NULL;
@@ -150,13 +164,18 @@ struct listener *listener_open(const char *address, struct err *e)
     }
     l->fd = fd;
     l->wake = wake;
-    write_url(l);
+    look_at_name(l, scheme);
     return l;
 }
 
 const char *listener_url(const struct listener *l)
 {
     return l->url;
+}
+
+bool listener_is_loopback(const struct listener *l)
+{
+    return l->loopback;
 }
 
 /* Takes one connection; false if there is none or it cannot be had now. */

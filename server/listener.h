@@ -27,10 +27,14 @@ struct listener_work {
 /* Binds and listens; nothing is accepted yet. address: "127.0.0.1:8080",
  * "[::1]:8080", "localhost:0", ":8080" (all addresses). NULL: ERR_INVALID for
  * the address, ERR_IO if it cannot be had (in use, not allowed). */
-struct listener *listener_open(const char *address, struct err *e);
+struct listener *listener_open(const char *address, const char *scheme,
+                               struct err *e);
 
-/* "http://127.0.0.1:8080", with the port that was picked. */
+/* "http://127.0.0.1:8080", with the port that was picked; scheme: "http". */
 const char *listener_url(const struct listener *l);
+
+/* Whether only this machine reaches it. */
+bool listener_is_loopback(const struct listener *l);
 
 void listener_start(struct listener *l, const struct listener_work *work);
 

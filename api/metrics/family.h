@@ -7,58 +7,58 @@
 struct scrape;
 
 /* INFO: the labels say something, the value is 1. */
-enum family_type {
-    FAMILY_COUNTER,
-    FAMILY_GAUGE,
-    FAMILY_HISTOGRAM,
-    FAMILY_INFO
+enum metric_type {
+    METRIC_COUNTER,
+    METRIC_GAUGE,
+    METRIC_HISTOGRAM,
+    METRIC_INFO
 };
 
 /* Prints the family's samples, if there are any. */
-typedef void family_print(struct scrape *s);
+typedef void metric_print(struct scrape *s);
 
-struct family {
+struct metric_family {
     const char *name; /* without the _total and _info of samples */
-    enum family_type type;
+    enum metric_type type;
     const char *unit;   /* what the name ends with, or NULL */
     const char *labels; /* "model, version", or "" */
     const char *help;   /* one line */
-    family_print *print;
+    metric_print *print;
 };
 
 /* Ends with a row without a name. */
-extern const struct family families[];
+extern const struct metric_family metric_families[];
 
 /* "counter"; static text. */
-const char *family_type_name(enum family_type type);
+const char *metric_type_name(enum metric_type type);
 
 /* What the names of the type's samples end with: "_total", "_info" or "". */
-const char *family_suffix(enum family_type type);
+const char *metric_suffix(enum metric_type type);
 
 /* of_requests.c: the whole process's requests */
-family_print family_requests, family_request_seconds, family_in_flight,
-    family_refused, family_bytes_in, family_bytes_out, family_connections,
-    family_waiting, family_waiting_cost;
+metric_print metric_requests, metric_request_seconds, metric_in_flight,
+    metric_refused, metric_bytes_in, metric_bytes_out, metric_connections,
+    metric_waiting, metric_waiting_cost;
 
 /* of_models.c: each version's */
-family_print family_model_info, family_in_service, family_load_failures,
-    family_inferences, family_inference_failures, family_inference_seconds,
-    family_queue_seconds, family_compute_seconds, family_stage_seconds,
-    family_rows, family_batch_rows;
+metric_print metric_model_info, metric_in_service, metric_load_failures,
+    metric_inferences, metric_inference_failures, metric_inference_seconds,
+    metric_queue_seconds, metric_compute_seconds, metric_stage_seconds,
+    metric_rows, metric_batch_rows;
 
 /* of_codes.c: what they looked like */
-family_print family_active, family_confidence, family_error, family_groups_on,
-    family_watched, family_groups, family_group_rows, family_groups_unused;
+metric_print metric_active, metric_confidence, metric_error, metric_groups_on,
+    metric_watched, metric_groups, metric_group_rows, metric_groups_unused;
 
 /* of_learning.c: fine-tunes and the store */
-family_print family_tunes_running, family_tunes, family_tune_epoch,
-    family_tune_epochs, family_tune_progress, family_tune_loss,
-    family_tune_held_out_loss, family_tune_held_out_error, family_store_up,
-    family_store_bytes, family_samples, family_samples_accepted;
+metric_print metric_tunes_running, metric_tunes, metric_tune_epoch,
+    metric_tune_epochs, metric_tune_progress, metric_tune_loss,
+    metric_tune_held_out_loss, metric_tune_held_out_error, metric_store_up,
+    metric_store_bytes, metric_samples, metric_samples_accepted;
 
 /* of_process.c */
-family_print family_build_info, family_cpu, family_virtual_memory,
-    family_resident_memory, family_open_fds, family_max_fds, family_threads,
-    family_start_time;
+metric_print metric_build_info, metric_cpu, metric_virtual_memory,
+    metric_resident_memory, metric_open_fds, metric_max_fds, metric_threads,
+    metric_start_time;
 
 #endif

@@ -17,13 +17,13 @@ static void print_shares(struct scrape *s, const struct scrape_version *v,
         scrape_histogram(s, v->labels, h, scale);
 }
 
-void family_active(struct scrape *s)
+void metric_active(struct scrape *s)
 {
     for (SCRAPE_VERSIONS(v, s))
         print_shares(s, v, &v->served->usage->active, &usage_share);
 }
 
-void family_confidence(struct scrape *s)
+void metric_confidence(struct scrape *s)
 {
     for (SCRAPE_VERSIONS(v, s)) {
         if (v->served->model->classifier.present)
@@ -31,7 +31,7 @@ void family_confidence(struct scrape *s)
     }
 }
 
-void family_error(struct scrape *s)
+void metric_error(struct scrape *s)
 {
     for (SCRAPE_VERSIONS(v, s)) {
         const struct model *m = v->served->model;
@@ -40,25 +40,25 @@ void family_error(struct scrape *s)
     }
 }
 
-void family_groups_on(struct scrape *s)
+void metric_groups_on(struct scrape *s)
 {
     for (SCRAPE_VERSIONS(v, s))
         print_shares(s, v, &v->served->usage->groups_on, &usage_share);
 }
 
-void family_watched(struct scrape *s)
+void metric_watched(struct scrape *s)
 {
     for (SCRAPE_VERSIONS(v, s))
         scrape_count(s, v->labels, atomic_load(&v->served->usage->watched));
 }
 
-void family_groups(struct scrape *s)
+void metric_groups(struct scrape *s)
 {
     for (SCRAPE_VERSIONS(v, s))
         scrape_count(s, v->labels, v->served->usage->n_groups);
 }
 
-void family_group_rows(struct scrape *s)
+void metric_group_rows(struct scrape *s)
 {
     for (SCRAPE_VERSIONS(v, s)) {
         const struct usage *u = v->served->usage;
@@ -74,7 +74,7 @@ void family_group_rows(struct scrape *s)
     }
 }
 
-void family_groups_unused(struct scrape *s)
+void metric_groups_unused(struct scrape *s)
 {
     for (SCRAPE_VERSIONS(v, s)) {
         const struct usage *u = v->served->usage;

@@ -19,13 +19,13 @@ static struct store *store_of(const struct scrape *s)
     return s->api->registry != NULL && l != NULL ? l->store : NULL;
 }
 
-void family_tunes_running(struct scrape *s)
+void metric_tunes_running(struct scrape *s)
 {
     if (learner_of(s) != NULL)
         scrape_count(s, NULL, s->tunes);
 }
 
-void family_tunes(struct scrape *s)
+void metric_tunes(struct scrape *s)
 {
     for (int i = JOB_SUCCEEDED; i <= JOB_CANCELLED && learner_of(s) != NULL;
          i++) {
@@ -45,17 +45,17 @@ static void print_of_tune(struct scrape *s, double value)
         scrape_number(s, labels, value);
 }
 
-void family_tune_epoch(struct scrape *s)
+void metric_tune_epoch(struct scrape *s)
 {
     print_of_tune(s, (double)s->tune.epoch);
 }
 
-void family_tune_epochs(struct scrape *s)
+void metric_tune_epochs(struct scrape *s)
 {
     print_of_tune(s, (double)s->tune.epochs);
 }
 
-void family_tune_progress(struct scrape *s)
+void metric_tune_progress(struct scrape *s)
 {
     const struct learner_progress *p = &s->tune;
     double row = p->rows > 0 ? (double)p->row / (double)p->rows : 0;
@@ -65,18 +65,18 @@ void family_tune_progress(struct scrape *s)
                          : 0);
 }
 
-void family_tune_loss(struct scrape *s)
+void metric_tune_loss(struct scrape *s)
 {
     print_of_tune(s, s->tune.loss);
 }
 
-void family_tune_held_out_loss(struct scrape *s)
+void metric_tune_held_out_loss(struct scrape *s)
 {
     if (s->epoch.epoch > 0 && !s->tune.held_out_is_error)
         print_of_tune(s, s->epoch.held_out);
 }
 
-void family_tune_held_out_error(struct scrape *s)
+void metric_tune_held_out_error(struct scrape *s)
 {
     if (s->epoch.epoch > 0 && s->tune.held_out_is_error)
         print_of_tune(s, s->epoch.held_out);
@@ -85,7 +85,7 @@ void family_tune_held_out_error(struct scrape *s)
 /* ---- store ---- */
 
 /* 0 too where there should be one and is none. */
-void family_store_up(struct scrape *s)
+void metric_store_up(struct scrape *s)
 {
     struct store *store = store_of(s);
     char why[8];
@@ -95,13 +95,13 @@ void family_store_up(struct scrape *s)
                      store != NULL && store_is_well(store, why, sizeof why));
 }
 
-void family_store_bytes(struct scrape *s)
+void metric_store_bytes(struct scrape *s)
 {
     if (store_of(s) != NULL)
         scrape_count(s, NULL, store_bytes(store_of(s)));
 }
 
-void family_samples(struct scrape *s)
+void metric_samples(struct scrape *s)
 {
     for (const struct scrape_samples *i = s->samples; i != NULL; i = i->next) {
         const struct scrape_label labels[] = {{"model", i->model},
@@ -110,7 +110,7 @@ void family_samples(struct scrape *s)
     }
 }
 
-void family_samples_accepted(struct scrape *s)
+void metric_samples_accepted(struct scrape *s)
 {
     for (const struct scrape_samples *i = s->samples; i != NULL; i = i->next) {
         const struct scrape_label labels[] = {{"model", i->model},

@@ -11,38 +11,38 @@ static uint64_t requests_of(const struct usage *u)
     return atomic_load(&u->succeeded.count) + atomic_load(&u->failed.count);
 }
 
-void family_model_info(struct scrape *s)
+void metric_model_info(struct scrape *s)
 {
     for (SCRAPE_VERSIONS(v, s))
         scrape_count(s, v->labels, 1);
 }
 
-void family_in_service(struct scrape *s)
+void metric_in_service(struct scrape *s)
 {
     for (SCRAPE_VERSIONS(v, s))
         scrape_count(s, v->labels, v->in_service);
 }
 
-void family_inferences(struct scrape *s)
+void metric_inferences(struct scrape *s)
 {
     for (SCRAPE_VERSIONS(v, s))
         scrape_count(s, v->labels, requests_of(v->served->usage));
 }
 
-void family_inference_failures(struct scrape *s)
+void metric_inference_failures(struct scrape *s)
 {
     for (SCRAPE_VERSIONS(v, s))
         scrape_count(s, v->labels,
                      atomic_load(&v->served->usage->failed.count));
 }
 
-void family_rows(struct scrape *s)
+void metric_rows(struct scrape *s)
 {
     for (SCRAPE_VERSIONS(v, s))
         scrape_count(s, v->labels, atomic_load(&v->served->usage->rows));
 }
 
-void family_batch_rows(struct scrape *s)
+void metric_batch_rows(struct scrape *s)
 {
     for (SCRAPE_VERSIONS(v, s)) {
         struct usage *u = v->served->usage;
@@ -51,7 +51,7 @@ void family_batch_rows(struct scrape *s)
     }
 }
 
-void family_stage_seconds(struct scrape *s)
+void metric_stage_seconds(struct scrape *s)
 {
     static const char *const names[STAGES] = {"queue", "parse", "compute",
                                               "print"};
@@ -84,17 +84,17 @@ static void print_routes(struct scrape *s, size_t offset)
     }
 }
 
-void family_inference_seconds(struct scrape *s)
+void metric_inference_seconds(struct scrape *s)
 {
     print_routes(s, offsetof(struct usage_route, seconds));
 }
 
-void family_queue_seconds(struct scrape *s)
+void metric_queue_seconds(struct scrape *s)
 {
     print_routes(s, offsetof(struct usage_route, queue));
 }
 
-void family_compute_seconds(struct scrape *s)
+void metric_compute_seconds(struct scrape *s)
 {
     print_routes(s, offsetof(struct usage_route, compute));
 }
@@ -111,7 +111,7 @@ static bool count_failure(void *arg, const char *name, uint64_t version,
     return true;
 }
 
-void family_load_failures(struct scrape *s)
+void metric_load_failures(struct scrape *s)
 {
     struct registry *registry = s->api->registry;
     size_t n = 0;

@@ -6,7 +6,7 @@
 #define MS 1e-3
 #define US 1e-6
 
-void family_build_info(struct scrape *s)
+void metric_build_info(struct scrape *s)
 {
     const struct scrape_label labels[] = {
         {"version", SPARSED_VERSION}, {"blas", blas_name()}, {NULL, NULL}};
@@ -14,43 +14,43 @@ void family_build_info(struct scrape *s)
     scrape_count(s, labels, 1);
 }
 
-void family_cpu(struct scrape *s)
+void metric_cpu(struct scrape *s)
 {
     if (s->process.known)
         scrape_units(s, NULL, s->process.cpu_ms, MS);
 }
 
-void family_virtual_memory(struct scrape *s)
+void metric_virtual_memory(struct scrape *s)
 {
     if (s->process.known)
         scrape_count(s, NULL, s->process.virtual_bytes);
 }
 
-void family_resident_memory(struct scrape *s)
+void metric_resident_memory(struct scrape *s)
 {
     if (s->process.known)
         scrape_count(s, NULL, s->process.resident_bytes);
 }
 
-void family_open_fds(struct scrape *s)
+void metric_open_fds(struct scrape *s)
 {
     if (s->process.known)
         scrape_count(s, NULL, s->process.open_fds);
 }
 
-void family_max_fds(struct scrape *s)
+void metric_max_fds(struct scrape *s)
 {
     if (s->process.max_fds > 0)
         scrape_count(s, NULL, s->process.max_fds);
 }
 
-void family_threads(struct scrape *s)
+void metric_threads(struct scrape *s)
 {
     if (s->process.known)
         scrape_count(s, NULL, s->process.threads);
 }
 
-void family_start_time(struct scrape *s)
+void metric_start_time(struct scrape *s)
 {
     if (s->meters->started_wall > 0)
         scrape_units(s, NULL, (uint64_t)s->meters->started_wall, US);

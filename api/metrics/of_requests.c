@@ -21,7 +21,7 @@ static const struct meters_route *route_of(const struct scrape *s, size_t i)
     return i == 0 || route_at(i) != NULL ? &s->meters->routes[i] : NULL;
 }
 
-void family_requests(struct scrape *s)
+void metric_requests(struct scrape *s)
 {
     const struct meters_route *r;
 
@@ -52,7 +52,7 @@ static bool was_asked(const struct meters_route *r)
     return false;
 }
 
-void family_request_seconds(struct scrape *s)
+void metric_request_seconds(struct scrape *s)
 {
     const struct meters_route *r;
 
@@ -65,7 +65,7 @@ void family_request_seconds(struct scrape *s)
     }
 }
 
-void family_refused(struct scrape *s)
+void metric_refused(struct scrape *s)
 {
     for (int i = METERS_NONE + 1; i < METERS_N_REASONS; i++) {
         const struct scrape_label labels[] = {
@@ -75,32 +75,32 @@ void family_refused(struct scrape *s)
     }
 }
 
-void family_in_flight(struct scrape *s)
+void metric_in_flight(struct scrape *s)
 {
     scrape_count(s, NULL, atomic_load(&s->meters->in_flight));
 }
 
-void family_bytes_in(struct scrape *s)
+void metric_bytes_in(struct scrape *s)
 {
     scrape_count(s, NULL, atomic_load(&s->meters->bytes_in));
 }
 
-void family_bytes_out(struct scrape *s)
+void metric_bytes_out(struct scrape *s)
 {
     scrape_count(s, NULL, atomic_load(&s->meters->bytes_out));
 }
 
-void family_connections(struct scrape *s)
+void metric_connections(struct scrape *s)
 {
     scrape_count(s, NULL, atomic_load(&s->meters->connections));
 }
 
-void family_waiting(struct scrape *s)
+void metric_waiting(struct scrape *s)
 {
     scrape_count(s, NULL, atomic_load(&s->meters->waiting));
 }
 
-void family_waiting_cost(struct scrape *s)
+void metric_waiting_cost(struct scrape *s)
 {
     scrape_units(s, NULL, atomic_load(&s->meters->waiting_cost_ns), NS);
 }

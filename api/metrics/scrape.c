@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-const char *family_type_name(enum family_type type)
+const char *metric_type_name(enum metric_type type)
 {
     static const char *const names[] = {"counter", "gauge", "histogram",
                                         "info"};
@@ -13,10 +13,10 @@ const char *family_type_name(enum family_type type)
     return names[type];
 }
 
-const char *family_suffix(enum family_type type)
+const char *metric_suffix(enum metric_type type)
 {
-    return type == FAMILY_COUNTER ? "_total"
-           : type == FAMILY_INFO  ? "_info"
+    return type == METRIC_COUNTER ? "_total"
+           : type == METRIC_INFO  ? "_info"
                                   : "";
 }
 
@@ -25,11 +25,11 @@ const char *family_suffix(enum family_type type)
 /* Prometheus calls a counter by its samples' name, and knows no infos. */
 static void print_head(struct scrape *s)
 {
-    const struct family *f = s->family;
-    const char *suffix = s->open_metrics ? "" : family_suffix(f->type);
-    const char *type = f->type == FAMILY_INFO && !s->open_metrics
+    const struct metric_family *f = s->family;
+    const char *suffix = s->open_metrics ? "" : metric_suffix(f->type);
+    const char *type = f->type == METRIC_INFO && !s->open_metrics
                            ? "gauge"
-                           : family_type_name(f->type);
+                           : metric_type_name(f->type);
 
     buf_printf(s->out, "# HELP %s%s %s\n# TYPE %s%s %s\n", f->name, suffix,
                f->help, f->name, suffix, type);
@@ -39,7 +39,7 @@ static void print_head(struct scrape *s)
 
 void scrape_print(struct scrape *s)
 {
-    for (s->family = families; s->family->name != NULL; s->family++) {
+    for (s->family = metric_families; s->family->name != NULL; s->family++) {
         print_head(s);
         s->family->print(s);
     }
@@ -93,7 +93,7 @@ static void open_sample(struct scrape *s, const char *suffix,
 
 static void open_single(struct scrape *s, const struct scrape_label *labels)
 {
-    open_sample(s, family_suffix(s->family->type), labels, NULL);
+    open_sample(s, metric_suffix(s->family->type), labels, NULL);
 }
 
 /* "0.05", "1.0": the same in both formats, so that a series stays the same

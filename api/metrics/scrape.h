@@ -24,7 +24,7 @@ struct scrape {
     struct buf *out;
     struct arena *memory;
     bool open_metrics;
-    const struct family *family; /* being written */
+    const struct metric_family *family; /* being written */
 
     /* By name and number, held until scrape_end. */
     struct scrape_version {

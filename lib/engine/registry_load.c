@@ -218,23 +218,35 @@ void registry_drop_load(struct registry_load *l)
     give_up(l, NULL);
 }
 
+/* The versions in the model's own folder, which is in the models folder. */
+static struct repository_entry *scan(const struct registry *r, const char *name,
+                                     size_t *n, struct err *e)
+{
+    struct repository_entry *entries = NULL;
+
+    *n = 0;
+    if (repository_check_name(name, e) != ERR_OK)
+        return NULL;
+    e->code = ERR_NOT_FOUND;
+    if (r->folder[0] != 0)
+        entries = repository_scan_model(r->folder, name, n, e);
+    if (entries != NULL ? *n > 0 : e->code != ERR_NOT_FOUND)
+        return entries;
+    mem_free(entries);
+    err_set(e, ERR_NOT_FOUND,
+            "the models folder has no complete version of it");
+    return NULL;
+}
+
 static enum err_code begin(struct registry_load *l, const char *name,
                            struct err *e)
 {
-    size_t n = 0;
-    struct repository_entry *entries = NULL;
-    enum err_code code = repository_check_name(name, e);
+    size_t n;
+    struct repository_entry *entries = scan(l->registry, name, &n, e);
 
-    if (code == ERR_OK) {
-        entries = repository_scan_model(l->registry->folder, name, &n, e);
-        code = entries == NULL ? e->code : ERR_OK;
-    }
-    if (code == ERR_OK && n == 0)
-        code = err_set(e, ERR_NOT_FOUND,
-                       "no folder of it in the models folder has a complete "
-                       "version");
-    if (code == ERR_OK)
-        code = occupy(l, name, e);
+    if (entries == NULL)
+        return e->code;
+    enum err_code code = occupy(l, name, e);
     for (size_t i = 0; i < n && code == ERR_OK; i++)
         code = read_entry(l, &entries[i], e);
     mem_free(entries);

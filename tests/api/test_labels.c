@@ -99,7 +99,7 @@ START_TEST(unknown_samples_are_not_found)
     }
     client_get(&c, SAMPLES "/1/label");
     ck_assert_int_eq(c.response.status, 405);
-    ck_assert_str_eq(client_header(&c, "Allow"), "PUT");
+    ck_assert_str_eq(client_header(&c, "Allow"), "PUT, OPTIONS");
 }
 END_TEST
 

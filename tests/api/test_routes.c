@@ -128,10 +128,10 @@ START_TEST(a_wrong_method_is_told_the_right_ones)
 {
     client_get(&c, "/v1/models/small/encode");
     client_refused(&c, 405, "POST");
-    ck_assert_str_eq(client_header(&c, "Allow"), "POST");
+    ck_assert_str_eq(client_header(&c, "Allow"), "POST, OPTIONS");
     client_post(&c, "/v1/models", "{}");
     client_refused(&c, 405, "GET");
-    ck_assert_str_eq(client_header(&c, "Allow"), "GET, HEAD");
+    ck_assert_str_eq(client_header(&c, "Allow"), "GET, HEAD, OPTIONS");
     client_send(&c, "DELETE", "/healthz", NULL, 0);
     client_refused(&c, 405, "GET, HEAD");
     client_send(&c, "get", "/healthz", NULL, 0);

@@ -3,8 +3,8 @@
 
     SPARSED=build/sparsed build/venv/bin/python tests/cli/test_settings.py
 
-Standard library; bash and groff read what is made for them, and zsh and fish
-where they are.
+Standard library and PyYAML; bash and groff read what is made for them, and zsh
+and fish where they are.
 """
 import json
 import os
@@ -14,6 +14,9 @@ import subprocess
 import tempfile
 import unittest
 from pathlib import Path
+
+import settings_table
+import yaml
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SPARSED = str(Path(os.environ.get("SPARSED", ROOT / "build/sparsed")).resolve())
@@ -249,6 +252,36 @@ class CompletionTest(unittest.TestCase):
             for command in commands():
                 for name in settings(command):
                     self.assertIn(name, text)
+
+
+class DocsTest(unittest.TestCase):
+    def test_operations_has_every_setting(self):
+        self.assertEqual(settings_table.written(), settings_table.table(),
+                         "run tests/cli/settings_table.py")
+        for name in settings("serve"):
+            self.assertIn("| `--%s" % name, settings_table.written())
+
+    def test_the_manifest_gives_settings_that_there_are(self):
+        runtime, service = yaml.safe_load_all(
+            (ROOT / "docs/kserve.yaml").read_text())
+        box, = runtime["spec"]["containers"]
+        self.assertEqual(box["name"], "kserve-container")
+        variables = {one["name"]: one["value"] for one in box["env"]}
+        printed = json.loads(done(*box["args"], "--print-config",
+                                  env=variables))
+        self.assertEqual(printed["models"], "/mnt/models")
+        mounts = {one["mountPath"]: one["name"]
+                  for one in box["volumeMounts"]}
+        volumes = [one["name"] for one in runtime["spec"]["volumes"]]
+        self.assertIn(mounts[printed["data-dir"]], volumes)
+        port = int(printed["listen"].rsplit(":", 1)[1])
+        self.assertEqual([one["containerPort"] for one in box["ports"]],
+                         [port])
+        for probe in ("startup", "readiness", "liveness"):
+            self.assertEqual(box[probe + "Probe"]["httpGet"]["port"], port)
+        self.assertLess(printed["drain"] + printed["stop-timeout"], 30)
+        self.assertEqual(service["spec"]["predictor"]["model"]["runtime"],
+                         runtime["metadata"]["name"])
 
 
 class InstallTest(unittest.TestCase):

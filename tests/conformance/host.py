@@ -1,9 +1,12 @@
 """What the scripts here share: a daemon on folders of its own, small models,
 and how a script tells what it found."""
 import contextlib
+import json
 import pathlib
 import sys
 import tempfile
+
+import numpy as np
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -24,10 +27,34 @@ def write_small(folder):
     return folder
 
 
-def link_shipped(folder, *names):
-    for name in names:
+# What the clients ask, and what it takes and tells apart.
+MODEL, SIZE, CLASSES = "mnist-drsae", 784, 10
+
+
+def link_two(folder):
+    for name in (MODEL, "fashion-drsae"):
         (folder / name).symlink_to(SHIPPED / name)
     return folder
+
+
+def rows(count, seed=1):
+    """Inputs like digits: most of them paper."""
+    rng = np.random.default_rng(seed)
+    ink = rng.uniform(0, 1, (count, SIZE))
+    return (ink * (rng.uniform(0, 1, ink.shape) < 0.2)).astype(np.float32)
+
+
+def own(server, action, x, **options):
+    """The reply of the daemon's own route, which clients must agree with."""
+    body = json.dumps({"inputs": x.tolist(), **options}).encode()
+    reply = server.ask("POST", "/v1/models/%s/%s" % (MODEL, action), body,
+                       [("Content-Type", "application/json")])
+    assert reply.status == 200, str(reply)
+    return reply.json()
+
+
+def near(got, want):
+    np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-6)
 
 
 @contextlib.contextmanager

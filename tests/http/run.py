@@ -50,10 +50,12 @@ class Host:
             self.shared.wait_ready()
         return self.shared
 
-    def start(self, models=SHIPPED, args=(), env=None, folder=None):
+    def start(self, models=SHIPPED, args=(), env=None, folder=None,
+              context=None):
         """A server for this test alone, not waited for; with the folder of one
         that has ended, it goes on with that one's data."""
-        self.own.append(Server(folder or self.folder(), models, args, env))
+        self.own.append(Server(folder or self.folder(), models, args, env,
+                               context))
         return self.own[-1]
 
     def call(self, method, target, json=None, body=b"", headers=(),

@@ -148,19 +148,6 @@ def test_unknown_expectations(t):
         assert reply.status == status, "%s: %s" % (value, reply)
 
 
-def test_content_encodings(t):
-    """A compressed body gets 415, which says what to do"""
-    kind = {"Content-Type": "application/json"}
-    for value, status in (("gzip", 415), ("identity, gzip", 415),
-                          ("Identity", 200), ("", 200)):
-        reply = t.call("POST", ENCODE, body=BODY,
-                       headers={**kind, "Content-Encoding": value})
-        assert reply.status == status, "%s: %s" % (value, reply)
-        if status == 415:
-            assert "without Content-Encoding" in reply.json()["detail"]
-            assert reply.headers["Accept-Encoding"] == "identity"
-
-
 def test_pipelining(t):
     """Requests sent ahead are answered in order, each with its own reply"""
     before = good(t)

@@ -18,6 +18,10 @@ BEGIN {
 
     # header, and the files (folders) that may include it
     door["microhttpd.h"] = "server/http.c"
+    door["gnutls.h"] = "server/tls.c"
+    door["gnutls/abstract.h"] = "server/tls.c"
+    door["gnutls/crypto.h"] = "server/tls.c"
+    door["gnutls/x509.h"] = "server/tls.c"
     door["cJSON.h"] = "lib/base/json.c"
     door["cblas.h"] = "lib/math/blas_openblas.c"
     door["sqlite3.h"] = "lib/store/sqlite.c"

@@ -3,6 +3,7 @@
  */
 #include "server/exchange.h"
 
+#include "api/meters.h"
 #include "lib/base/log.h"
 #include "tests/api/client.h"
 
@@ -209,6 +210,71 @@ START_TEST(what_waits_counts_against_what_may_be_held)
 }
 END_TEST
 
+static const char *timing_of(const struct exchange *one)
+{
+    for (size_t i = 0; i < one->response.n_headers; i++) {
+        if (strcmp(one->response.headers[i].name, "Server-Timing") == 0)
+            return one->response.headers[i].value;
+    }
+    return NULL;
+}
+
+START_TEST(inference_tells_its_timing_kept_or_not)
+{
+    static const char *const bodies[] = {
+        "{\"inputs\":[[0,1,0,1,0,1]]}",
+        "{\"inputs\":[[0,1,0,1,0,1]],\"keep\":true}"};
+
+    for (size_t i = 0; i < 2; i++) {
+        ask(&x, "POST", "/v1/models/small/infer", bodies[i], 200);
+        ck_assert_ptr_nonnull(timing_of(&x));
+        ck_assert_ptr_nonnull(strstr(timing_of(&x), "compute;dur="));
+        exchange_end(&x, true);
+    }
+    ask(&x, "POST", "/v1/models/small/infer", "{}", 422);
+    ck_assert_ptr_null(timing_of(&x));
+    exchange_end(&x, true);
+    ask(&x, "GET", "/healthz", NULL, 200);
+    ck_assert_ptr_null(timing_of(&x));
+    exchange_end(&x, true);
+}
+END_TEST
+
+/* Requests by route and status, in order; what is not sent is a client gone. */
+START_TEST(each_request_is_metered_once)
+{
+    static struct meters meters;
+
+    memset(&meters, 0, sizeof meters);
+    c.api.meters = &meters;
+    receive(&x, "POST", SAMPLES, NULL, ONE);
+    ck_assert_uint_eq(meters.in_flight, 1);
+    answer(&x, 201);
+    size_t bytes = x.response.body.length;
+    exchange_end(&x, true);
+    ck_assert_uint_eq(meters.in_flight, 0);
+    ck_assert_uint_eq(meters.bytes_in, strlen(ONE));
+    ck_assert_uint_eq(meters.bytes_out, bytes);
+    ask(&x, "HEAD", "/healthz", NULL, 200);
+    exchange_end(&x, true);
+    ask(&x, "GET", "/healthz", NULL, 200);
+    exchange_end(&x, false);
+    exchange_end(&x, false); /* nothing is under way */
+    ck_assert_uint_eq(meters.bytes_out, bytes);
+    ck_assert_uint_eq(meters.in_flight, 0);
+    ck_assert(exchange_begin(&x, "/healthz"));
+    ck_assert_int_eq(exchange_decide(&x, "GET", "HTTP/1.1"), EXCHANGE_ANSWER);
+    exchange_end(&x, true);
+    ck_assert_uint_eq(meters.refused[METERS_MALFORMED], 1);
+    uint64_t all = 0;
+    for (size_t i = 0; i < METERS_ROUTES; i++) {
+        for (size_t place = 0; place < METERS_STATUSES; place++)
+            all += meters.routes[i].statuses[place];
+    }
+    ck_assert_uint_eq(all, 4);
+}
+END_TEST
+
 START_TEST(a_key_is_taken_from_the_headers)
 {
     for (int i = 0; i < 2; i++) {
@@ -291,6 +357,8 @@ Suite *suite_exchange(void)
     tcase_add_test(t, a_request_that_waits_is_held_until_it_is_answered);
     tcase_add_test(t, an_answer_may_come_before_the_run_returns);
     tcase_add_test(t, what_waits_counts_against_what_may_be_held);
+    tcase_add_test(t, inference_tells_its_timing_kept_or_not);
+    tcase_add_test(t, each_request_is_metered_once);
     tcase_add_test(t, a_key_is_taken_from_the_headers);
     tcase_add_test(t, a_stream_speaks_and_is_closed_with_its_exchange);
     tcase_add_test(t, one_stream_too_many_is_refused);

@@ -73,13 +73,14 @@ static void check_line(const char *text, const char *begin, const char *want)
 
 START_TEST(families_have_names_that_say_what_they_are)
 {
-    for (const struct family *f = families; f->name != NULL; f++) {
+    for (const struct metric_family *f = metric_families; f->name != NULL;
+         f++) {
         ck_assert_msg(strncmp(f->name, "sparsed_", 8) == 0 ||
                           strncmp(f->name, "process_", 8) == 0,
                       "%s", f->name);
         for (const char *at = f->name; *at != 0; at++)
             ck_assert_msg(islower(*at) || *at == '_', "%s", f->name);
-        for (const struct family *g = families; g < f; g++)
+        for (const struct metric_family *g = metric_families; g < f; g++)
             ck_assert_str_ne(f->name, g->name);
         ck_assert_msg(f->help[strlen(f->help) - 1] == '.' &&
                           strpbrk(f->help, "\n\\\"|") == NULL,
@@ -97,9 +98,9 @@ END_TEST
 static void print_table(struct buf *b)
 {
     buf_text(b, "| name | type | labels | what |\n|---|---|---|---|\n");
-    for (const struct family *f = families; f->name != NULL; f++)
+    for (const struct metric_family *f = metric_families; f->name != NULL; f++)
         buf_printf(b, "| `%s%s` | %s | %s | %s |\n", f->name,
-                   family_suffix(f->type), family_type_name(f->type), f->labels,
+                   metric_suffix(f->type), metric_type_name(f->type), f->labels,
                    f->help);
 }
 
@@ -142,7 +143,7 @@ END_TEST
 /* ---- both formats ---- */
 
 /* Whether the line is a sample of the family. */
-static bool is_sample(const struct family *f, const char *line)
+static bool is_sample(const struct metric_family *f, const char *line)
 {
     static const char *const parts[] = {"_bucket", "_sum", "_count"};
     size_t length = strlen(f->name);
@@ -152,9 +153,9 @@ static bool is_sample(const struct family *f, const char *line)
         return false;
     line += length;
     n -= length;
-    if (f->type != FAMILY_HISTOGRAM)
-        return strlen(family_suffix(f->type)) == n &&
-               memcmp(line, family_suffix(f->type), n) == 0;
+    if (f->type != METRIC_HISTOGRAM)
+        return strlen(metric_suffix(f->type)) == n &&
+               memcmp(line, metric_suffix(f->type), n) == 0;
     for (size_t i = 0; i < 3; i++) {
         if (strlen(parts[i]) == n && memcmp(line, parts[i], n) == 0)
             return true;
@@ -165,7 +166,7 @@ static bool is_sample(const struct family *f, const char *line)
 /* A family's lines are together: head, then samples, each once. */
 static void check_form(const char *text, bool open)
 {
-    const struct family *f = families - 1;
+    const struct metric_family *f = metric_families - 1;
     char head[128];
 
     for (const char *line = text; *line != 0; line += strcspn(line, "\n") + 1) {
@@ -174,7 +175,7 @@ static void check_form(const char *text, bool open)
             f++;
             ck_assert_ptr_nonnull(f->name);
             snprintf(head, sizeof head, "# HELP %s%s ", f->name,
-                     open ? "" : family_suffix(f->type));
+                     open ? "" : metric_suffix(f->type));
             ck_assert_msg(strncmp(line, head, strlen(head)) == 0, "%.80s, %s",
                           line, head);
         } else if (line[0] != '#') {
@@ -223,7 +224,7 @@ END_TEST
 
 START_TEST(label_values_are_escaped)
 {
-    struct family one[] = {{"x", FAMILY_GAUGE, NULL, "a", "X.", NULL}};
+    struct metric_family one[] = {{"x", METRIC_GAUGE, NULL, "a", "X.", NULL}};
     const struct scrape_label labels[] = {
         {"a", "b\\c\"d\ne"}, {"f", "\\"}, {NULL, NULL}};
     struct buf b;
@@ -238,7 +239,7 @@ END_TEST
 
 START_TEST(numbers_have_all_their_digits)
 {
-    struct family one[] = {{"x", FAMILY_GAUGE, NULL, "", "X.", NULL}};
+    struct metric_family one[] = {{"x", METRIC_GAUGE, NULL, "", "X.", NULL}};
     struct buf b;
     struct scrape s = {.out = &b, .family = one};
 
@@ -261,7 +262,8 @@ END_TEST
 
 START_TEST(histograms_are_cumulative_and_end_with_all)
 {
-    struct family one[] = {{"h", FAMILY_HISTOGRAM, NULL, "", "H.", NULL}};
+    struct metric_family one[] = {
+        {"h", METRIC_HISTOGRAM, NULL, "", "H.", NULL}};
     static const struct histogram_scale scale = {
         .unit = 1e-3, .n = 2, .bounds = {500, 1000}};
     struct histogram h = {.sum = 0};

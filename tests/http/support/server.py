@@ -18,10 +18,14 @@ STOP_SECONDS = 150
 
 
 class Server:
-    """`sparsed serve` on 127.0.0.1, port 0, with folders of its own."""
+    """`sparsed serve` on 127.0.0.1, port 0, with folders of its own. With a
+    context (ssl.SSLContext) it is asked over TLS, which args make it speak."""
 
-    def __init__(self, folder, models=SHIPPED, args=(), env=None):
+    def __init__(self, folder, models=SHIPPED, args=(), env=None,
+                 context=None):
         self.folder = folder
+        self.context = context
+        self.scheme = "https" if context else "http"
         self.models = models
         self.log_path = folder / "stderr.log"
         self.log_file = open(self.log_path, "wb")
@@ -39,27 +43,28 @@ class Server:
             raise
 
     def _read_address(self):
-        """From the first line: listening on http://ADDR:PORT"""
+        """From the first line: listening on SCHEME://ADDR:PORT"""
         out = self.process.stdout
         readable, _, _ = select.select([out], [], [], START_SECONDS)
         line = out.readline().decode() if readable else ""
-        if not line.startswith("listening on http://127.0.0.1:"):
+        if not line.startswith("listening on %s://127.0.0.1:" % self.scheme):
             raise AssertionError("first line of stdout is %r; log: %s" %
                                  (line, self.log()))
         return "127.0.0.1", int(line.rsplit(":", 1)[1])
 
     @property
     def url(self):
-        return "http://%s:%d" % self.address
+        return "%s://%s:%d" % (self.scheme, *self.address)
 
     def log(self):
         return self.log_path.read_text(errors="replace")
 
     def connect(self, seconds=wire.SECONDS):
-        return wire.Connection(self.address, seconds)
+        return wire.Connection(self.address, seconds, self.context)
 
     def ask(self, method, target, body=b"", headers=()):
-        return wire.ask(self.address, method, target, body, headers)
+        return wire.ask(self.address, method, target, body, headers,
+                        self.context)
 
     def wait_ready(self, status=200):
         """Waits until readyz answers with this status; gives the reply."""

@@ -57,9 +57,14 @@ class _Stream:
 
 
 class Connection:
-    def __init__(self, address, seconds=SECONDS):
+    """One connection; under TLS with a context (ssl.SSLContext)."""
+
+    def __init__(self, address, seconds=SECONDS, context=None):
         self.socket = socket.create_connection(address, timeout=seconds)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if context:
+            self.socket = context.wrap_socket(self.socket,
+                                              server_hostname="localhost")
         self.stream = _Stream(self.socket.makefile("rb"))
 
     def __enter__(self):
@@ -151,9 +156,9 @@ def chunked(body, size):
     return b"".join(out) + b"0\r\n\r\n"
 
 
-def ask(address, method, target, body=b"", headers=()):
+def ask(address, method, target, body=b"", headers=(), context=None):
     """One request on a connection of its own."""
-    with Connection(address) as connection:
+    with Connection(address, context=context) as connection:
         connection.send(compose(method, target, body,
                                 [*headers, ("Connection", "close")]))
         return connection.read(method)
