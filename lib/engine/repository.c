@@ -75,6 +75,8 @@ bool repository_same_file(const struct repository_stamp *a,
 enum err_code repository_path(char *out, size_t size, const char *folder,
                               const char *name, uint64_t version, struct err *e)
 {
+    if (repository_check_name(name, e) != ERR_OK)
+        return e->code;
     int length = snprintf(out, size, "%s/%s/%" PRIu64 "/" MODEL_FILE_NAME,
                           folder, name, version);
     if (length < 0 || (size_t)length >= size)

@@ -50,7 +50,8 @@ struct repository_entry *repository_scan_model(const char *folder,
                                                const char *name, size_t *n,
                                                struct err *e);
 
-/* The model file of an entry; ERR_TOO_LARGE if the path does not fit. */
+/* The model file of an entry, always below the folder: ERR_INVALID for a name
+ * that is not ok; ERR_TOO_LARGE if the path does not fit. */
 enum err_code repository_path(char *out, size_t size, const char *folder,
                               const char *name, uint64_t version, struct err *e)
     ERR_CHECKED;

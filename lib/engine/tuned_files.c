@@ -34,9 +34,10 @@ static enum err_code version_folder(const struct tuned *t, char *out,
                                     size_t size, const char *name,
                                     uint64_t version, struct err *e)
 {
+    if (repository_check_name(name, e) != ERR_OK)
+        return e->code;
     int n = snprintf(out, size, "%s/models/%s/%" PRIu64, t->data_dir, name,
                      version);
-
     if (n < 0 || (size_t)n >= size)
         return err_set(e, ERR_TOO_LARGE, "%s: path is too long", t->data_dir);
     return ERR_OK;
@@ -127,7 +128,8 @@ static enum err_code each_folder(const struct tuned *t, const char *name,
     char models[REPOSITORY_MAX_PATH];
     struct names names;
 
-    if (models_folder(t, models, sizeof models, e) != ERR_OK ||
+    if (repository_check_name(name, e) != ERR_OK ||
+        models_folder(t, models, sizeof models, e) != ERR_OK ||
         file_join(folder, sizeof folder, models, name, e) != ERR_OK)
         return e->code;
     enum err_code code = names_list(&names, folder, is_version_folder,

@@ -1,6 +1,7 @@
 """The real binary: start it on a free port, stop it, read what it said."""
 import os
 import pathlib
+import re
 import select
 import signal
 import subprocess
@@ -47,7 +48,8 @@ class Server:
         out = self.process.stdout
         readable, _, _ = select.select([out], [], [], START_SECONDS)
         line = out.readline().decode() if readable else ""
-        if not line.startswith("listening on %s://127.0.0.1:" % self.scheme):
+        if not re.match(r"listening on %s://(127\.0\.0\.1|0\.0\.0\.0):\d+$" %
+                        self.scheme, line):
             raise AssertionError("first line of stdout is %r; log: %s" %
                                  (line, self.log()))
         return "127.0.0.1", int(line.rsplit(":", 1)[1])

@@ -194,6 +194,20 @@ START_TEST(a_path_that_does_not_fit_is_refused)
 }
 END_TEST
 
+START_TEST(no_name_makes_a_path_that_leads_out)
+{
+    static const char *const names[] = {
+        "", ".", "..", "../n", "a/../..", "/etc", "a/b", ".hidden", "a\\b"};
+    struct err e;
+    char path[64];
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        ck_assert_int_eq(
+            repository_path(path, sizeof path, "f", names[i], 1, &e),
+            ERR_INVALID);
+}
+END_TEST
+
 START_TEST(running_out_of_memory_is_told)
 {
     struct err e;
@@ -225,6 +239,7 @@ Suite *suite_repository(void)
     t = tcase_create("names");
     tcase_add_test(t, names_are_1_to_64_of_a_few_characters);
     tcase_add_test(t, a_path_that_does_not_fit_is_refused);
+    tcase_add_test(t, no_name_makes_a_path_that_leads_out);
     suite_add_tcase(s, t);
     return s;
 }
