@@ -235,6 +235,8 @@ static bool refuse_scope(struct call *call)
     snprintf(challenge, sizeof challenge, "Bearer scope=\"%s\"%s", names[i],
              status == 403 ? ", error=\"insufficient_scope\"" : "");
     print_scope_detail(detail, sizeof detail, request, names[i]);
+    call->response->account.refusal =
+        status == 403 ? METERS_SCOPE : METERS_TOKEN;
     call->response->status = status;
     api_response_header(call->response, "WWW-Authenticate", challenge);
     problem_write(request, status, detail, call->response);

@@ -103,7 +103,7 @@ struct api_request {
      * computed. */
     bool (*wanted)(void *arg);
     void *wanted_arg;
-    const char *id;           /* checked and made by the server, never NULL */
+    const char *id; /* checked and made by the server, never NULL */
     const char *body;
     size_t body_length;
     struct arena *memory;

@@ -1,5 +1,5 @@
-/* Admission: which requests there is no time for. They are refused at once, with
- * 503 and the time until there may be, rather than made to wait.
+/* Admission: which requests there is no time for. They are refused at once,
+ * with 503 and the time until there may be, rather than made to wait.
  */
 #ifndef SPARSED_SERVER_ADMISSION_H
 #define SPARSED_SERVER_ADMISSION_H

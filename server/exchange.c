@@ -303,7 +303,8 @@ enum exchange_verdict exchange_decide(struct exchange *x, const char *method,
         x->answered = true;
     else if (f->length > x->max_body)
         refuse_length(x);
-    else if (!admission_refuse_early(x) && f->length > 0 && f->length <= SMALL_BODY &&
+    else if (!admission_refuse_early(x) && f->length > 0 &&
+             f->length <= SMALL_BODY &&
              (!hold(x, (size_t)f->length) ||
               buf_reserve(&x->body, (size_t)f->length) == NULL))
         refuse_held(x);

@@ -29,7 +29,7 @@ struct guard;
 struct exchange_rules {
     struct api *api;
     struct executor *executor; /* NULL: there is always room */
-    struct guard *guard;    /* NULL: anybody may do anything */
+    struct guard *guard;       /* NULL: anybody may do anything */
     atomic_size_t max_body; /* this and the next two may change at any time */
     atomic_size_t max_held;
     atomic_size_t max_streams;

@@ -105,7 +105,7 @@ static enum ticket_end run_ticket(struct ticket *t, bool late)
         return TICKET_GIVEN;
     exchange_pack(&v->exchange);
     return !refused && v->exchange.response.status / 100 == 2 ? TICKET_USUAL
-                                                               : TICKET_UNUSUAL;
+                                                              : TICKET_UNUSUAL;
 }
 
 static void end_ticket(struct ticket *t)

@@ -229,8 +229,7 @@ static void run_ticket(struct executor *x, struct ticket *t, struct job *job,
     bool late = t->deadline != 0 && now / 1000 > t->deadline;
     nsec cpu = clock_thread_ns();
 
-    *job =
-        (struct job){.on = true, .begun = now, .by = t->by, .cost = t->cost};
+    *job = (struct job){.on = true, .begun = now, .by = t->by, .cost = t->cost};
     lock_drop(&x->lock);
     enum ticket_end end = t->run(t, late);
     cpu = clock_thread_ns() - cpu;
