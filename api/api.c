@@ -19,12 +19,9 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Bodies over these take many times longer to read and compute than a
- * hand-over to another thread costs; one input of a thousand numbers is below.
- * A sparse code costs its whole row however short it is, so rows count too:
+#define QUICK_NPY_BYTES (API_QUICK_BYTES / 4)
+/* A sparse code costs its whole row however short it is, so rows count too:
  * each has a list or an object or two of its own. */
-#define QUICK_JSON_BYTES ((size_t)16 << 10)
-#define QUICK_NPY_BYTES ((size_t)4 << 10)
 #define QUICK_LISTS 64
 #define DETAIL_BYTES ((size_t)8 << 10)
 
@@ -238,6 +235,8 @@ static bool refuse_scope(struct call *call)
     snprintf(challenge, sizeof challenge, "Bearer scope=\"%s\"%s", names[i],
              status == 403 ? ", error=\"insufficient_scope\"" : "");
     print_scope_detail(detail, sizeof detail, request, names[i]);
+    call->response->account.refusal =
+        status == 403 ? METERS_SCOPE : METERS_TOKEN;
     call->response->status = status;
     api_response_header(call->response, "WWW-Authenticate", challenge);
     problem_write(request, status, detail, call->response);
@@ -332,7 +331,8 @@ static bool json_is_slow(const char *text, size_t length)
 
     if (length == 0)
         return false;
-    if (length > QUICK_JSON_BYTES || memchr(text, '\\', length) != NULL ||
+    if (length > API_QUICK_BYTES || text == NULL ||
+        memchr(text, '\\', length) != NULL ||
         memmem(text, length, "\"steps\"", 7) != NULL)
         return true;
     for (size_t i = 0; i < length; i++)
@@ -400,4 +400,30 @@ bool api_is_slow(struct api *api, const struct api_request *request)
         return body_is_slow(call.route, request);
     return may_set_steps(request->query) || body_is_slow(call.route, request) ||
            model_is_slow(&call);
+}
+
+/* Bodies of one power of two are alike. */
+struct cost_kind api_cost(struct api *api, const struct api_request *request)
+{
+    char allow[API_ID_BYTES];
+    struct call call = call_make(api, request, NULL);
+    const char *type = request->content_type, *query = request->query;
+    struct cost_kind k = {
+        .units = request->body_length > 0 ? request->body_length : 1};
+    uint64_t log = 0;
+
+    (void)route_find(&call, allow, sizeof allow);
+    while (k.units >> log > 1)
+        log++;
+    const uint64_t form[] = {
+        type != NULL ? (uint64_t)media_parse(type) : 0,
+        (uint64_t)coding_parse(request->content_encoding),
+        request->header_length != NULL,
+    };
+    k.family = cost_hash(0, form, sizeof form);
+    k.family = cost_hash(k.family, call.model, strlen(call.model));
+    k.family = cost_hash(k.family, &call.route, sizeof call.route);
+    k.kind =
+        cost_hash(k.family ^ log, query, query != NULL ? strlen(query) : 0);
+    return k;
 }

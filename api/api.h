@@ -10,6 +10,7 @@
 #include "api/account.h"
 #include "lib/base/arena.h"
 #include "lib/base/buf.h"
+#include "lib/engine/cost.h"
 #include "lib/engine/registry.h"
 
 #include <stdatomic.h>
@@ -28,6 +29,10 @@
 #define API_MAX_HEADERS 24
 #define API_ID_BYTES 129
 #define API_VALUE_BYTES 256 /* of a header of a reply */
+/* JSON bodies over it, and npy bodies over a quarter of it, take many times
+ * longer to read and compute than a hand-over to another thread costs; one
+ * input of a thousand numbers is below. */
+#define API_QUICK_BYTES ((size_t)16 << 10)
 
 struct cors;
 struct learner;
@@ -94,7 +99,11 @@ struct api_request {
     const char *token;        /* whose name this is */
     bool takes_tokens;        /* whether there are any, for the detail of 401 */
     usec deadline;            /* nobody waits for the reply after it; 0: none */
-    const char *id;           /* checked and made by the server, never NULL */
+    /* Asked between blocks of rows, if not NULL: false, and the rest is not
+     * computed. */
+    bool (*wanted)(void *arg);
+    void *wanted_arg;
+    const char *id; /* checked and made by the server, never NULL */
     const char *body;
     size_t body_length;
     struct arena *memory;
@@ -153,8 +162,12 @@ bool api_is_open(struct api *api, const struct api_request *request);
 /* Whether the request may take long and belongs to the executor: a big body or
  * one of many rows, more steps than usual, pictures to make or to read, a body
  * still to be decoded, a model that searches for its codes. One row of a
- * thousand numbers is quick. */
+ * thousand numbers is quick. A body that is not there yet (NULL) is told by its
+ * length alone. */
 bool api_is_slow(struct api *api, const struct api_request *request);
+
+/* What a slow request is like, for the estimate of its cost. */
+struct cost_kind api_cost(struct api *api, const struct api_request *request);
 
 /* The refusals that the server itself makes, in the error format of the
  * request's route family: 408, 413, 429, 431, 503 with Retry-After ... */

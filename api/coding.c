@@ -119,7 +119,9 @@ static bool depends(const struct api_request *request,
     if (route_family_of(target) == FAMILY_OPEN &&
         (length < 6 || strcmp(target + length - 6, "/infer") != 0))
         return false;
-    return response->content_type != NULL && is_text(response->content_type);
+    if (response->content_type == NULL)
+        return response->status == 304;
+    return is_text(response->content_type);
 }
 
 bool coding_is_slow(const struct api_request *request,

@@ -4,6 +4,9 @@
 #include "api/watch.h"
 #include "lib/math/kernels.h"
 
+/* Between blocks it is looked whether anybody still waits; larger ones are
+ * hardly faster. */
+#define BLOCK_ROWS 128
 #define SLACK_BYTES ((size_t)4096) /* alignment of a handful of blocks */
 
 /* ---- what a model can do ---- */
@@ -65,7 +68,7 @@ enum err_code run_plan(struct run *r, size_t *block_rows, struct err *e)
     if (!pick_init(&r->pick, widest, memory))
         return err_set(e, ERR_NO_MEMORY, "no memory for a row");
     size_t room = memory->max_bytes - memory->used_bytes;
-    size_t B = r->rows.B;
+    size_t B = r->rows.B < BLOCK_ROWS ? r->rows.B : BLOCK_ROWS;
     while (B > 1 && block_bytes(r, B) > room)
         B = (B + 1) / 2;
     if (block_bytes(r, B) > room)
@@ -182,6 +185,25 @@ static enum err_code encode(struct run *r, struct err *e)
     return ERR_OK;
 }
 
+/* Whether anybody waits for the rows that are still to come. */
+static enum err_code check_wanted(const struct run *r, struct err *e)
+{
+    const struct api_request *request = r->call->request;
+
+    if (r->call->deadline != 0 && clock_now() > r->call->deadline) {
+        r->call->response->account.refusal = METERS_DEADLINE;
+        return err_set(e, ERR_DEADLINE,
+                       "the request's time was over after %zu of %zu rows: "
+                       "send fewer, or give it more time",
+                       r->first, r->rows.B);
+    }
+    if (request->wanted != NULL && !request->wanted(request->wanted_arg)) {
+        r->call->response->account.refusal = METERS_GONE;
+        return err_set(e, ERR_DEADLINE, "the client has gone");
+    }
+    return ERR_OK;
+}
+
 enum err_code run_block(struct run *r, size_t first, size_t B, struct err *e)
 {
     struct account *account = &r->call->response->account;
@@ -189,6 +211,8 @@ enum err_code run_block(struct run *r, size_t first, size_t B, struct err *e)
     account_lap(account, STAGE_PRINT); /* of what came before the block */
     r->first = first;
     r->B = B;
+    if (check_wanted(r, e) != ERR_OK)
+        return e->code;
     enum err_code code = r->decode ? decode(r, e) : encode(r, e);
     account_lap(account, STAGE_COMPUTE);
     return code;

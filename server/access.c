@@ -83,11 +83,26 @@ static const char *print_account(char *out, size_t size,
     return out;
 }
 
+/* " token=... trace=..." of what the headers had, or "". */
+static const char *print_sender(char *out, size_t size,
+                                const struct api_request *request)
+{
+    char name[128];
+    int n = 0;
+
+    out[0] = 0;
+    if (request->token != NULL)
+        n = snprintf(out, size, " token=%s",
+                     log_quote(name, sizeof name, request->token));
+    if (request->trace != NULL)
+        snprintf(out + n, size - (size_t)n, " trace=%s", request->trace);
+    return out;
+}
+
 void access_log(struct access *a, const struct access_line *l)
 {
     const struct api_request *request = l->request;
-    char path[512], id[2 * API_ID_BYTES], account[320];
-    bool traced = request->trace != NULL;
+    char path[512], id[2 * API_ID_BYTES], account[320], sender[192];
 
     if (!log_enabled(LOG_INFO))
         return;
@@ -95,10 +110,10 @@ void access_log(struct access *a, const struct access_line *l)
     if (!is_wanted(a, l))
         return;
     log_event(LOG_INFO, "http", "request",
-              "id=%s method=%.16s path=%s status=%d us=%lld bytes=%zu%s%s%s",
+              "id=%s method=%.16s path=%s status=%d us=%lld bytes=%zu%s%s",
               log_quote(id, sizeof id, request->id), l->method,
               log_quote(path, sizeof path, request->target), l->status,
               (long long)(clock_now_ns() - l->account->begun) / 1000, l->bytes,
               print_account(account, sizeof account, l->account),
-              traced ? " trace=" : "", traced ? request->trace : "");
+              print_sender(sender, sizeof sender, request));
 }

@@ -72,7 +72,13 @@ static enum err_code start_lanes(struct app *app, struct err *e)
 {
     const struct config *c = app->config;
 
-    app->executor = executor_new(c->workers, c->queue);
+    app->executor = executor_new(&(struct executor_settings){
+        .threads = c->workers,
+        .queue = c->queue * 1000,
+        .costs = &app->costs,
+        .waiting = &app->meters.waiting,
+        .waiting_ns = &app->meters.waiting_cost_ns,
+    });
     if (app->executor == NULL)
         return err_set(e, ERR_NO_MEMORY, "no memory for the executor");
     app->meters.started_wall = clock_wall();

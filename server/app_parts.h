@@ -33,6 +33,7 @@ struct app {
     struct learner_settings tuning;
     struct learning learning;
     struct meters meters;
+    struct costs costs;
     struct api api;
     struct err missing; /* why there is no models folder */
     struct err idle;    /* why nothing is learned */

@@ -67,6 +67,7 @@ static enum err_code reload_lanes(struct app *app, const struct config *c,
 
     (void)e;
     lanes_set(app->lanes, &limits);
+    executor_set_queue(app->executor, c->queue * 1000);
     return ERR_OK;
 }
 
@@ -74,7 +75,9 @@ static enum err_code reload_api(struct app *app, const struct config *c,
                                 struct err *e)
 {
     app->api.watch_every = c->watch_every;
-    return cors_set(app->api.cors, c->cors_origins, e);
+    if (cors_set(app->api.cors, c->cors_origins, e) != ERR_OK)
+        return err_wrap(e, "cors-origins");
+    return ERR_OK;
 }
 
 static enum err_code reload_learning(struct app *app, const struct config *c,

@@ -158,10 +158,13 @@ const struct setting config_settings[] = {
      COUNT(workers, 0, 256),
      .standard = "0",
      .help = "threads for slow requests; 0: one a processor"},
-    {.name = "queue",
-     COUNT(queue, 1, 65536),
-     .standard = "64",
-     .help = "slow requests that may wait; more get 503"},
+    {.name = "queue-seconds",
+     SECONDS(queue, 0, 3600),
+     .standard = "0.25",
+     .help = "how long slow requests of a burst may have to wait, estimated; "
+             "more get 503, and under overload all that would wait longer "
+             "than half of what they take",
+     .live = true},
     {.name = "deadline",
      SECONDS(deadline, 0.01, DAY),
      .standard = "30",

@@ -28,7 +28,7 @@ struct config {
     const char *file;
     size_t threads;
     size_t workers;
-    size_t queue;
+    usec queue;
     size_t max_connections;
     size_t max_body;
     size_t max_held;

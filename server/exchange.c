@@ -6,8 +6,9 @@
 #include "api/cors.h"
 #include "api/meters.h"
 #include "lib/base/mem.h"
-#include "lib/data/gzip.h"
+#include "server/admission.h"
 #include "server/guard.h"
+#include "server/unpack.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -18,12 +19,8 @@
 /* A refused body up to here is read to its end, so that the connection can be
  * used again; more would be work for nothing. */
 #define SWALLOW_BODY ((uint64_t)1 << 20)
-/* What a decoded body gets at least, and grows by. */
-#define FIRST_STEP ((size_t)4 * 1024)
 /* Memory that an exchange keeps for the next request. */
 #define KEEP_BYTES ((size_t)256 * 1024)
-
-#define STATUS_CLIENT_GONE 499 /* in the log only */
 
 void exchange_init(struct exchange *x, struct exchange_rules *rules)
 {
@@ -306,7 +303,8 @@ enum exchange_verdict exchange_decide(struct exchange *x, const char *method,
         x->answered = true;
     else if (f->length > x->max_body)
         refuse_length(x);
-    else if (f->length > 0 && f->length <= SMALL_BODY &&
+    else if (!admission_refuse_early(x) && f->length > 0 &&
+             f->length <= SMALL_BODY &&
              (!hold(x, (size_t)f->length) ||
               buf_reserve(&x->body, (size_t)f->length) == NULL))
         refuse_held(x);
@@ -359,64 +357,27 @@ bool exchange_body(struct exchange *x, const char *bytes, size_t length)
 
 /* ---- a coded body ---- */
 
-/* As much again as there is, within what a body may have, or at its end one
- * byte that it may not. */
-static size_t choose_step(const struct exchange *x, const struct buf *plain)
+static bool hold_more(void *arg, size_t bytes)
 {
-    size_t step = plain->length > 0 ? plain->length : 4 * x->body.length;
-    size_t room = x->max_body - plain->length;
-
-    if (step < FIRST_STEP)
-        step = FIRST_STEP;
-    return step < room ? step : room;
+    return hold(arg, bytes);
 }
 
 static void refuse_coded(struct exchange *x, struct err *e)
 {
-    if (e->code == ERR_NO_MEMORY) {
+    if (e->code == ERR_TOO_LARGE) {
+        refuse_length(x);
+    } else if (e->code == ERR_INVALID) {
+        err_wrap(e, "Content-Encoding %.20s", x->request.content_encoding);
+        exchange_refuse(x, 400, e->msg);
+    } else {
         refuse_held(x);
-        return;
     }
-    err_wrap(e, "Content-Encoding %.20s", x->request.content_encoding);
-    exchange_refuse(x, 400, e->msg);
 }
 
-/* Into plain, counted before it is taken; false: refused. */
-static bool inflate_into(struct exchange *x, struct gzip_reader *reader,
-                         struct buf *plain)
-{
-    bool done = false;
-    struct err e;
-    size_t got;
-    char spare;
-
-    while (!done) {
-        size_t step = choose_step(x, plain);
-        char *to = step > 0 && hold(x, step) ? buf_reserve(plain, step) : NULL;
-        if (step > 0 && to == NULL) {
-            refuse_held(x);
-            return false;
-        }
-        if (gzip_read(reader, step > 0 ? to : &spare, step > 0 ? step : 1, &got,
-                      &done, &e) != ERR_OK) {
-            refuse_coded(x, &e);
-            return false;
-        }
-        if (step == 0 && got > 0) {
-            refuse_length(x);
-            return false;
-        }
-        if (step > 0)
-            buf_advance(plain, got);
-    }
-    return true;
-}
-
-/* Puts the plain body in the place of the coded one; false: refused. */
+/* False: refused. */
 static bool decode(struct exchange *x)
 {
     size_t coded = x->held;
-    struct buf plain;
     struct err e;
 
     if (x->rules->api->registry == NULL) {
@@ -424,24 +385,14 @@ static bool decode(struct exchange *x)
         exchange_refuse(x, 503, "the models are being loaded");
         return false;
     }
-    struct gzip_reader *reader = gzip_open(x->body.data, x->body.length, &e);
-    if (reader == NULL) {
+    if (unpack_body(&x->body, hold_more, x, &e) != ERR_OK) {
         refuse_coded(x, &e);
         return false;
     }
-    buf_init(&plain, x->max_body);
-    bool ok = inflate_into(x, reader, &plain);
-    gzip_close(reader);
-    if (!ok) {
-        buf_fini(&plain);
-        return false;
-    }
-    buf_fini(&x->body);
     atomic_fetch_sub(&x->rules->held, coded);
     x->held -= coded;
-    x->body = plain;
-    x->request.body = plain.length > 0 ? plain.data : "";
-    x->request.body_length = plain.length;
+    x->request.body = x->body.length > 0 ? x->body.data : "";
+    x->request.body_length = x->body.length;
     return true;
 }
 

@@ -20,12 +20,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct executor;
 struct guard;
+
+#define STATUS_CLIENT_GONE 499 /* in the log only */
 
 /* What all exchanges of a server share. */
 struct exchange_rules {
     struct api *api;
-    struct guard *guard;    /* NULL: anybody may do anything */
+    struct executor *executor; /* NULL: there is always room */
+    struct guard *guard;       /* NULL: anybody may do anything */
     atomic_size_t max_body; /* this and the next two may change at any time */
     atomic_size_t max_held;
     atomic_size_t max_streams;

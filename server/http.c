@@ -234,6 +234,10 @@ static enum MHD_Result begin(struct connection *c, const char *method,
 {
     struct exchange *x = &c->visit->exchange;
 
+    c->visit->takes_interim =
+        strcmp(version, "HTTP/1.0") != 0 &&
+        MHD_get_connection_info(c->mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION) ==
+            NULL;
     MHD_get_connection_values_n(c->mhd, MHD_HEADER_KIND, on_header, x);
     if (exchange_decide(x, method, version) != EXCHANGE_ANSWER)
         return MHD_YES;

@@ -159,6 +159,7 @@ bool connection_begin(struct connection *c, const char *target)
     v->back = false;
     v->quiet = false;
     v->told = false;
+    v->asked = false;
     c->visit = v;
     c->deadline = clock_now() + c->lane->rules->request_timeout;
     v->exchange.client = c->client;
@@ -179,96 +180,6 @@ void connection_end(struct connection *c, bool sent)
     become_idle(c);
     unlink_one(c);
     link_newest(c);
-}
-
-/* ---- the way through other threads ---- */
-
-/* Back on the lane's thread. */
-static void come_back(struct poller_task *t)
-{
-    struct visit *v =
-        (struct visit *)((char *)t - offsetof(struct visit, done));
-
-    v->away = false;
-    v->back = true;
-    http_resume(v->connection);
-}
-
-/* The reply is ready; on any thread. */
-static void send_back(void *arg)
-{
-    struct visit *v = arg;
-
-    poller_post(v->connection->lane->poller, &v->done);
-}
-
-/* On a thread of the executor. */
-static void run_ticket(struct ticket *t, bool late)
-{
-    struct visit *v =
-        (struct visit *)((char *)t - offsetof(struct visit, ticket));
-
-    account_lap(&v->exchange.response.account, STAGE_QUEUE);
-    if (late)
-        exchange_refuse(&v->exchange, 504,
-                        "the request waited too long for its turn "
-                        "(--deadline): try again later");
-    if (!exchange_run(&v->exchange))
-        return;
-    exchange_pack(&v->exchange);
-    send_back(v);
-}
-
-/* The same, of a reply whose packing is all that is left: if it has waited too
- * long it goes as it is. */
-static void pack_ticket(struct ticket *t, bool late)
-{
-    struct visit *v =
-        (struct visit *)((char *)t - offsetof(struct visit, ticket));
-
-    if (!late)
-        exchange_pack(&v->exchange);
-    send_back(v);
-}
-
-/* Whether another thread packs the reply; where they have no time for that, it
- * goes as it is. */
-static bool pack_elsewhere(struct visit *v, const struct lane_rules *rules)
-{
-    v->ticket.run = pack_ticket;
-    v->ticket.deadline = clock_now() + rules->deadline;
-    return executor_submit(rules->executor, &v->ticket);
-}
-
-bool connection_work(struct connection *c)
-{
-    const struct lane_rules *rules = c->lane->rules;
-    struct visit *v = c->visit;
-
-    c->deadline = 0;
-    if (v->back)
-        return true;
-    account_skip(&v->exchange.response.account);
-    v->done.run = come_back;
-    v->exchange.ready = send_back;
-    v->exchange.ready_arg = v;
-    v->away = true;
-    if (exchange_is_slow(&v->exchange)) {
-        v->ticket.run = run_ticket;
-        v->ticket.deadline = clock_now() + rules->deadline;
-        if (executor_submit(rules->executor, &v->ticket))
-            return false;
-        exchange_refuse(&v->exchange, 503,
-                        "too many slow requests wait already (--queue)");
-    }
-    if (!exchange_run(&v->exchange))
-        return false;
-    if (!exchange_is_long(&v->exchange))
-        exchange_pack(&v->exchange);
-    else if (pack_elsewhere(v, rules))
-        return false;
-    v->away = false;
-    return true;
 }
 
 /* ---- streams ---- */
@@ -416,6 +327,7 @@ static void run(void *arg)
 {
     struct lane *lane = arg;
 
+    lane->round = clock_now();
     http_run(lane);
     if (lane->lingering.n > 0)
         linger_run(&lane->lingering);

@@ -26,7 +26,6 @@ struct MHD_Daemon;
 /* What all lanes share. */
 struct lane_rules {
     struct exchange_rules exchange;
-    struct executor *executor;
     struct tls *tls; /* NULL: plain HTTP */
     /* These may change at any time. */
     atomic_size_t max_connections;
@@ -51,6 +50,8 @@ struct visit {
     bool back;          /* from there: the reply is ready */
     bool quiet;         /* a stream with nothing to say: likewise suspended */
     bool told;          /* the reply was written beside the library */
+    bool takes_interim; /* what is no reply yet may be sent beside it too */
+    bool asked;         /* the client, whether it is still there */
 };
 
 struct connection {
@@ -75,6 +76,7 @@ struct lane {
     size_t n_begun; /* ever */
     size_t n_quiet; /* of the n */
     bool moved;     /* something has, in this round: see http_wait_ms */
+    usec round;     /* when this round of the connections began */
     struct visit *unused;
     size_t n_unused;
     struct linger_list lingering;

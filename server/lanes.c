@@ -109,7 +109,7 @@ struct lanes *lanes_new(const struct lanes_settings *s, struct err *e)
     if (getrandom(&l->rules.exchange.seed, sizeof l->rules.exchange.seed,
                   GRND_NONBLOCK) < 0)
         l->rules.exchange.seed = (uint64_t)clock_wall();
-    l->rules.executor = s->executor;
+    l->rules.exchange.executor = s->executor;
     l->rules.gone = gone;
     l->rules.gone_arg = l;
     l->listener = s->listener;

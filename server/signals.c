@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -43,6 +44,7 @@ enum err_code signals_start(struct err *e)
 
 int signals_wait(void)
 {
+    struct pollfd wake = {.fd = ends[0], .events = POLLIN};
     unsigned char bytes[64];
 
     for (;;) {
@@ -53,6 +55,8 @@ int signals_wait(void)
          * is the next. */
         if (atomic_exchange(&reload, false))
             return SIGHUP;
-        (void)!read(ends[0], bytes, sizeof bytes);
+        /* Unlike read, poll ends when a handler has run on this thread. */
+        if (poll(&wake, 1, -1) == 1)
+            (void)!read(ends[0], bytes, sizeof bytes);
     }
 }

@@ -40,22 +40,24 @@ enum err_code oip_ready(struct call *call, struct err *e)
 
 /* ---- one model ---- */
 
-struct failure {
+struct absence {
     const struct call *call;
-    char *why; /* of the model, copied; NULL: it has not failed */
+    char *why; /* the model is known and not there, copied; or NULL */
 };
 
-/* The first failure of the model, or of the version that was asked for. */
-static bool find_failure(void *arg, const char *name, uint64_t version,
-                         const char *why)
+/* The first reason for the model, or for the version that was asked for. */
+static bool find_absence(void *arg, const char *name, uint64_t version,
+                         enum registry_state state, const char *why)
 {
-    struct failure *f = arg;
-    uint64_t asked = f->call->version;
+    struct absence *a = arg;
+    uint64_t asked = a->call->version;
 
-    if (strcmp(name, f->call->model) != 0 ||
+    if (state == REGISTRY_READY || strcmp(name, a->call->model) != 0 ||
         (asked != 0 && version != 0 && asked != version))
         return true;
-    f->why = arena_text(f->call->request->memory, why, strlen(why));
+    if (state == REGISTRY_LOADING)
+        why = "it is being loaded";
+    a->why = arena_text(a->call->request->memory, why, strlen(why));
     return false;
 }
 
@@ -74,7 +76,7 @@ static void print_model(struct call *call, uint64_t version, const char *error)
 enum err_code oip_model_ready(struct call *call, struct err *e)
 {
     struct registry *registry = call->api->registry;
-    struct failure failure = {.call = call};
+    struct absence absence = {.call = call};
 
     if (registry == NULL) {
         print_model(call, call->version, "the models are being loaded");
@@ -88,10 +90,10 @@ enum err_code oip_model_ready(struct call *call, struct err *e)
         registry_release(registry, s);
         return ERR_OK;
     }
-    registry_each_failure(registry, find_failure, &failure);
-    if (failure.why == NULL) /* anybody may ask: no list of what there is */
+    registry_each_state(registry, find_absence, &absence);
+    if (absence.why == NULL) /* anybody may ask: no list of what there is */
         return err_set(e, ERR_NOT_FOUND, "no model %s, or no such version",
                        call->model);
-    print_model(call, call->version, failure.why);
+    print_model(call, call->version, absence.why);
     return ERR_OK;
 }

@@ -21,12 +21,22 @@ usec clock_now(void)
     return read_clock(CLOCK_MONOTONIC);
 }
 
-nsec clock_now_ns(void)
+static nsec read_clock_ns(clockid_t id)
 {
     struct timespec t;
 
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(id, &t);
     return (nsec)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+nsec clock_now_ns(void)
+{
+    return read_clock_ns(CLOCK_MONOTONIC);
+}
+
+nsec clock_thread_ns(void)
+{
+    return read_clock_ns(CLOCK_THREAD_CPUTIME_ID);
 }
 
 usec clock_wall(void)

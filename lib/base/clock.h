@@ -12,6 +12,7 @@ typedef int64_t nsec; /* nanoseconds, likewise; for what is measured */
 
 usec clock_now(void);
 nsec clock_now_ns(void);
+nsec clock_thread_ns(void); /* processor time of the calling thread */
 usec clock_wall(void);
 
 /* Sleeps at least that long, signals or not. */

@@ -142,6 +142,12 @@ void thread_join(pthread_t thread)
     must(pthread_join(thread, NULL), "pthread_join");
 }
 
+/* Linux gives a priority to the calling thread alone. */
+void thread_nice(int by)
+{
+    (void)setpriority(PRIO_PROCESS, 0, by);
+}
+
 void thread_lower(void)
 {
     struct sched_param none = {.sched_priority = 0};

@@ -359,27 +359,28 @@ class CommandsTest(unittest.TestCase):
                                     **options))
 
     def test_flags_win_over_environment_over_file_over_default(self):
-        path = self.config(queue=11, workers=3, max_body="2MiB",
+        path = self.config(queue_seconds=11, workers=3, max_body="2MiB",
                            deadline=1.5, allow_missing_models=True,
                            log="json")
-        env = {"SPARSED_QUEUE": "12", "SPARSED_WORKERS": "4"}
+        env = {"SPARSED_QUEUE_SECONDS": "12", "SPARSED_WORKERS": "4"}
         plain = self.printed()
-        self.assertEqual((plain["queue"], plain["log"]), (64, "text"))
-        got = self.printed("--config", path, "--queue", "13", env=env)
-        self.assertEqual((got["queue"], got["workers"]), (13, 4))
+        self.assertEqual((plain["queue-seconds"], plain["log"]),
+                         (0.25, "text"))
+        got = self.printed("--config", path, "--queue-seconds", "13", env=env)
+        self.assertEqual((got["queue-seconds"], got["workers"]), (13, 4))
         self.assertEqual((got["max-body"], got["deadline"]), (2 << 20, 1.5))
         self.assertIs(got["allow-missing-models"], True)
         self.assertEqual(got["log"], "json")
         changed = {key for key in plain if plain[key] != got[key]}
-        self.assertEqual(changed, {"queue", "workers", "max-body", "deadline",
-                                   "allow-missing-models", "log"})
+        self.assertEqual(changed, {"queue-seconds", "workers", "max-body",
+                                   "deadline", "allow-missing-models", "log"})
         self.assertEqual(
-            self.printed(env={**env, "SPARSED_CONFIG": str(path)})["queue"],
-            12)
+            self.printed(env={**env, "SPARSED_CONFIG": str(path)}
+                         )["queue-seconds"], 12)
 
     def test_what_is_printed_is_a_file_of_settings(self):
         path = self.folder / "printed.json"
-        given = ("--queue", "7", "--timeout", "2.5", "--models", "/a \"b\"",
+        given = ("--queue-seconds", "7", "--timeout", "2.5", "--models", "/a \"b\"",
                  "--max-held", "3MiB", "--log-level", "debug")
         path.write_text(self.done("serve", "--print-config", *given))
         self.assertEqual(self.printed("--config", path), self.printed(*given))
@@ -397,12 +398,13 @@ class CommandsTest(unittest.TestCase):
 
     def test_bad_settings_are_refused_by_name(self):
         self.refused("--quick", "serve", "--quick")
-        self.refused("--queue", "serve", "--queue", "0")
+        self.refused("--workers", "serve", "--workers", "-1")
         self.refused("--max-body needs a value", "serve", "--max-body")
-        self.refused("SPARSED_QUEUE", "serve", env={"SPARSED_QUEUE": "many"})
+        self.refused("SPARSED_WORKERS", "serve",
+                     env={"SPARSED_WORKERS": "many"})
         for settings, words in (({"quick": 1}, "'quick'"),
-                                ({"queue": "many"}, "queue"),
-                                ({"queue": []}, "queue: wrong type"),
+                                ({"workers": "many"}, "workers"),
+                                ({"workers": []}, "workers: wrong type"),
                                 ({"config": "x"}, "'config'"),
                                 ({"listen": 8080}, "listen: wrong type")):
             self.refused(words, "serve", "--config", self.config(**settings))

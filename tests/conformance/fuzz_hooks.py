@@ -204,13 +204,16 @@ REFUSALS = (
      "how large a model is"),
     ("400", "no output ", "what a model can do"),
     ("422", "given twice", "an option may stand in the query or in the body"),
-    ("4[02]\\d", "say which samples|no sample is both|goes alone",
+    (r"4[02]\d", "say which samples|no sample is both|goes alone",
      "parameters of one query that need or exclude each other"),
     ("422", "goes with a picture or npy",
      "a parameter that goes with one type of body"),
     ("412", "If-Match", "what there is that may match"),
+    ("422", "has no samples to learn from", "what was posted before"),
     ("422", "was used with another body", "what came before with that key"),
-    ("422", "want 1 to 200 bytes", "characters are counted, not bytes"),
+    ("400", r"want a number of [A-Z]+\d*",
+     "what a number may be depends on the tensor's type"),
+    (r"4[02]\d", "want 1 to 200 bytes|value is over 255 bytes", "characters are counted, not bytes"),
 )
 
 

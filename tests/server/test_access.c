@@ -102,12 +102,13 @@ START_TEST(a_line_tells_all_but_the_query)
                      "version=7 rows=3 queue_us=5 compute_us=99\n"));
     ck_assert_ptr_null(strstr(text, "secret"));
     mem_free(text);
+    request.token = "ci";
     request.trace = "4bf92f3577b34da6a3ce929d0e0e4736";
     catch_stderr();
     say("a", 200);
     text = read_caught();
     ck_assert_ptr_nonnull(
-        strstr(text, " trace=4bf92f3577b34da6a3ce929d0e0e4736\n"));
+        strstr(text, " token=\"ci\" trace=4bf92f3577b34da6a3ce929d0e0e4736\n"));
     mem_free(text);
 }
 END_TEST
