@@ -92,7 +92,7 @@ static void print_output_config(struct buf *b, const struct oip_output *o,
     if (rank == 0)
         buf_text(b, "-1");
     print_sizes(b, sizes, rank);
-    buf_text(b, ",\"label_filename\":\"\",\"is_shape_tensor\":false}");
+    buf_char(b, '}');
 }
 
 static void print_outputs(struct buf *b, const struct model *m,
@@ -167,10 +167,9 @@ static enum err_code print_config(struct call *call, const struct served *s,
                "\"data_type\":\"TYPE_FP32\",\"format\":\"%s\",\"dims\":[",
                platform, API_MAX_ROWS, picture ? "FORMAT_NCHW" : "FORMAT_NONE");
     print_sizes(b, m->input_shape, m->input_rank);
-    buf_text(b, ",\"is_shape_tensor\":false,\"optional\":false}],\"output\":");
+    buf_text(b, "}],\"output\":");
     print_outputs(b, m, print_output_config);
-    buf_text(b, ",\"instance_group\":[],\"model_transaction_policy\":{"
-                "\"decoupled\":false},\"response_cache\":{\"enable\":false}}");
+    buf_text(b, ",\"model_transaction_policy\":{\"decoupled\":false}}");
     return ERR_OK;
 }
 
