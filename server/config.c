@@ -160,10 +160,11 @@ const struct setting config_settings[] = {
      .help = "threads for slow requests; 0: one a processor"},
     {.name = "queue-seconds",
      SECONDS(queue, 0, 3600),
-     .standard = "0.25",
-     .help = "how long slow requests of a burst may have to wait, estimated; "
-             "more get 503, and under overload all that would wait longer "
-             "than half of what they take",
+     .standard = "0.1",
+     .help = "how long slow requests of a burst may have to wait, as is "
+             "estimated; more get 503, and when more is asked for than can "
+             "be done, all that would wait longer than a part of what they "
+             "take",
      .live = true},
     {.name = "deadline",
      SECONDS(deadline, 0.01, DAY),
