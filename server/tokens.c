@@ -154,9 +154,9 @@ enum err_code tokens_load(struct tokens *t, const char *path, const char *first,
     size_t n = 0;
 
     if (first != NULL && token_file_first(first, &plain, e) != ERR_OK)
-        return e->code;
+        return err_wrap(e, "--first-token");
     if (path != NULL && (tokens = token_file_read(path, &n, e)) == NULL)
-        return e->code;
+        return err_wrap(e, "--tokens");
     enum err_code code =
         make_set(t, tokens, n, first != NULL ? &plain : NULL, e);
     mem_free(tokens);
