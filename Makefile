@@ -161,8 +161,9 @@ train: $(BIN) ## MODEL=name: train its recipe again; ARGS go to sparsed train
 	@sh scripts/train.sh $(BIN) '$(MODEL)' $(ARGS)
 
 SHARE = $(DESTDIR)$(PREFIX)/share
-install: $(BIN) ## binary, models, manual, completions below $(DESTDIR)$(PREFIX)
+install: $(BIN) ## binary, models, manual, completions, unit below $(DESTDIR)$(PREFIX)
 	install -d '$(DESTDIR)$(PREFIX)/bin' '$(SHARE)/sparsed/models' \
+	    '$(DESTDIR)$(PREFIX)/lib/systemd/system' \
 	    '$(SHARE)/man/man1' '$(SHARE)/bash-completion/completions' \
 	    '$(SHARE)/zsh/site-functions' '$(SHARE)/fish/vendor_completions.d'
 	install -s -m 755 $(BIN) '$(DESTDIR)$(PREFIX)/bin/sparsed'
@@ -171,6 +172,8 @@ install: $(BIN) ## binary, models, manual, completions below $(DESTDIR)$(PREFIX)
 	$(BIN) completion bash > '$(SHARE)/bash-completion/completions/sparsed'
 	$(BIN) completion zsh > '$(SHARE)/zsh/site-functions/_sparsed'
 	$(BIN) completion fish > '$(SHARE)/fish/vendor_completions.d/sparsed.fish'
+	sed 's|/usr/local/|$(PREFIX)/|g' server/install/sparsed.service \
+	    > '$(DESTDIR)$(PREFIX)/lib/systemd/system/sparsed.service'
 
 image: ## container image, with docker, podman or buildah
 	@VERSION=$(VERSION) sh scripts/image.sh

@@ -14,7 +14,9 @@
 /* What a setting does, takes and is by default, as one text. */
 static void describe(struct buf *out, const struct setting *s)
 {
-    bool standard = s->standard != NULL && s->type != SETTING_FLAG;
+    bool off = s->type == SETTING_FLAG && s->standard != NULL &&
+               strcmp(s->standard, "false") == 0;
+    bool standard = s->standard != NULL && !off;
 
     buf_text(out, s->help);
     for (int i = 0; s->type == SETTING_CHOICE && s->choices[i] != NULL; i++)

@@ -115,7 +115,9 @@ def fit_body(body, size, units):
     """Rows as long as the model's; as many masks, labels, scales as rows."""
     for name in ("inputs", "instances"):
         if isinstance(body.get(name), list):
-            body[name] = [fit_row(row, size) for row in body[name]]
+            body[name] = [{**row, "input": fit_row(row["input"], size)}
+                          if isinstance(row, dict) and "input" in row
+                          else fit_row(row, size) for row in body[name]]
             for other in ("mask", "labels"):
                 if isinstance(body.get(other), list) and body[other]:
                     body[other] = (body[other] * len(body[name]))[
@@ -158,6 +160,8 @@ def before_call(context, case, kwargs):
         fit_path(case.path_parameters)
     size, units = SMALL.get((case.path_parameters or {}).get("model"), (4, 6))
     if means_it(case, Location.BODY) and isinstance(case.body, dict):
+        # The body of a link is an object, whatever type was drawn for it.
+        case.media_type = "application/json"
         if case.path.startswith("/v2"):
             if isinstance(case.body.get("inputs"), list):
                 fit_tensors(case.body)
@@ -204,13 +208,22 @@ REFUSALS = (
      "how large a model is"),
     ("400", "no output ", "what a model can do"),
     ("422", "given twice", "an option may stand in the query or in the body"),
-    ("4[02]\\d", "say which samples|no sample is both|goes alone",
+    (r"4[02]\d", "say which samples|no sample is both|goes alone",
      "parameters of one query that need or exclude each other"),
     ("422", "goes with a picture or npy",
      "a parameter that goes with one type of body"),
+    ("400", "is asked for twice", "that objects of a list differ in a member"),
+    ("422", "so large that the reconstruction is not finite",
+     "what a model makes of numbers"),
     ("412", "If-Match", "what there is that may match"),
+    ("422", "has no samples to learn from", "what was posted before"),
     ("422", "was used with another body", "what came before with that key"),
-    ("422", "want 1 to 200 bytes", "characters are counted, not bytes"),
+    ("400", r"want a number of [A-Z]+\d*|is no [A-Z]+\d*|wants whole numbers",
+     "what a number may be depends on the tensor's type"),
+    (r"4[02]\d", "want 1 to 200 bytes|value is over 255 bytes",
+     "characters are counted, not bytes"),
+    ("400", r"u0000 is not taken in text",
+     "members of any name are passed over; the contract says it in words"),
 )
 
 

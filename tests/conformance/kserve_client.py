@@ -94,7 +94,8 @@ class Checks:
             self.server.url, request(x[:, :9], True), model_name=MODEL), 400,
             str(SIZE))
         await refused(self.first.infer(
-            self.server.url, {"instances": [[1, 2]]}, model_name=MODEL), 422)
+            self.server.url, {"instances": [[1, 2]]}, model_name=MODEL), 400,
+            str(SIZE))
         await refused(self.first.infer(
             self.server.url, {"instances": []}, model_name="nobody"), 404)
         # There is no second kind of model that explains the first.

@@ -90,6 +90,9 @@ def test_methods(t):
                 assert reply.status == 405, "%s %s: %s" % (method, path, reply)
                 got = set(re.split(r",\s*", reply.headers["Allow"]))
                 assert got == allow | {"OPTIONS"}, "%s: %s" % (path, got)
+    # One of the routes was that which unloads the model.
+    reply = t.call("POST", "/v2/repository/models/mnist-drsae/load")
+    assert reply.status == 200, str(reply)
 
 
 def test_operations_are_told(t):

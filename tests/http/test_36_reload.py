@@ -120,6 +120,23 @@ def test_bad_file(t):
     assert "name=deadline from=30 to=5" in told.reload({"deadline": 5})
 
 
+def test_bad_part(t):
+    """A part that cannot take its settings keeps them; the others change"""
+    told = Told(t, {"cors-origins": "https://a.example"})
+
+    def origin():
+        reply = told.server.ask("GET", "/readyz", headers=[
+            ("Origin", "https://a.example")])
+        return reply.headers["Access-Control-Allow-Origin"]
+    assert origin() == "https://a.example"
+    log = told.reload({"cors-origins": "nowhere", "deadline": 5})
+    assert "error server not-reloaded part=api" in log, log
+    assert "name=deadline from=30 to=5" in log, log
+    assert origin() == "https://a.example"
+    assert "server reloaded" in told.reload({})
+    assert origin() is None
+
+
 def test_while_clients_ask(t):
     """No request is lost while settings change all the time"""
     told = Told(t, {})

@@ -162,8 +162,9 @@ def test_client_gone_in_queue(t):
     """A waiting request whose client has gone is dropped, however it went"""
     for leave in (wire.Connection.close, wire.Connection.reset):
         with Busy(t) as busy:
-            leave(busy.send(busy.request))
+            second = busy.send(busy.request)
             busy.await_queue(1)
+            leave(second)
             read(busy.first, 200)
             busy.await_queue(0)
             await_that("it is dropped", lambda: refusals(

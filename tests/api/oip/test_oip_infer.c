@@ -302,6 +302,16 @@ START_TEST(versions_are_named_in_the_path)
 }
 END_TEST
 
+START_TEST(what_nobody_waits_for_is_dropped)
+{
+    c.request.deadline = 1; /* long ago */
+    parcel_json(&c, INFER, "{" INPUT "}");
+    parcel_refused(&c, 504, "");
+    c.request.deadline = 0;
+    ck_assert_int_eq(parcel_json(&c, INFER, "{" INPUT "}"), 200);
+}
+END_TEST
+
 START_TEST(no_type_of_body_is_looked_at)
 {
     static const char *const types[] = {
@@ -371,6 +381,7 @@ Suite *suite_oip_infer(void)
     tcase_add_test(t, ids_come_back_as_they_were);
     tcase_add_test(t, blocks_do_not_show_in_the_reply);
     tcase_add_test(t, versions_are_named_in_the_path);
+    tcase_add_test(t, what_nobody_waits_for_is_dropped);
     tcase_add_test(t, no_type_of_body_is_looked_at);
     tcase_add_test(t, slow_requests_are_told_from_quick_ones);
     suite_add_tcase(s, t);

@@ -51,7 +51,7 @@ START_TEST(the_server_says_what_it_can_do)
     parcel_refused(&c, 404, "GET /v2/models/{model}");
     client_post(&c, "/v2", "{}");
     parcel_refused(&c, 405, "GET");
-    ck_assert_str_eq(client_header(&c, "Allow"), "GET, HEAD");
+    ck_assert_str_eq(client_header(&c, "Allow"), "GET, HEAD, OPTIONS");
     client_get(&c, "/v2/models/small/infer");
     parcel_refused(&c, 405, "POST");
 }

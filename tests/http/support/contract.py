@@ -105,7 +105,8 @@ def _absolute(schema):
 def family_of(target):
     """Whose form an error has: that of the other protocol, or our own."""
     path = target.split("?")[0]
-    return "Oip" if path == "/v2" or path.startswith("/v2/") else ""
+    return "Oip" if path == "/v2" or path.startswith("/v2/") or \
+        path.endswith(":predict") else ""
 
 
 def _described(method, target, status):

@@ -138,7 +138,7 @@ def compose(method, target, body=b"", headers=()):
     pairs = list(headers)
     given = {name.lower() for name, _ in pairs}
     if "host" not in given:
-        pairs.insert(0, ("Host", "test"))
+        pairs.insert(0, ("Host", "localhost"))
     if (body or method in ("POST", "PUT")) and not given & {
             "content-length", "transfer-encoding"}:
         pairs.append(("Content-Length", str(len(body))))
