@@ -2,11 +2,11 @@
 every check, valid and invalid requests, and chains of them along the
 contract's links. First with tokens, then as on a loopback address without.
 
-usage: fuzz.py [EXAMPLES] [SEED]    at most so many of each operation
+usage: fuzz.py [EXAMPLES] [SEED]    at most so many of each operation; other
+    seeds than 1 look elsewhere
 """
 import os
 import pathlib
-import random
 import re
 import subprocess
 import sys
@@ -57,8 +57,7 @@ def make_token(folder):
     return made.stdout.strip(), path
 
 
-def main(examples=EXAMPLES, seed=None):
-    seed = seed if seed is not None else random.randrange(1 << 32)
+def main(examples=EXAMPLES, seed=1):
     with tempfile.TemporaryDirectory() as folder:
         token, path = make_token(pathlib.Path(folder))
         with host.serving(host.write_small, (

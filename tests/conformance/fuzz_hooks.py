@@ -213,7 +213,7 @@ REFUSALS = (
     ("422", "goes with a picture or npy",
      "a parameter that goes with one type of body"),
     ("400", "is asked for twice", "that objects of a list differ in a member"),
-    ("422", "so large that the reconstruction is not finite",
+    (r"4[02]\d", "the reconstruction is not finite|norm is over what float32",
      "what a model makes of numbers"),
     ("412", "If-Match", "what there is that may match"),
     ("422", "has no samples to learn from", "what was posted before"),
