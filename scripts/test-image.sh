@@ -81,12 +81,14 @@ passed 'only /data can be written'
 token=$("$engine" exec "$container" cat /data/token) || fail 'no token'
 [ "$("$engine" exec "$container" stat -c %a /data/token)" = 600 ] ||
     fail 'others may read the token'
-status=$(curl -sS -o /dev/null -w '%{http_code}' "$url/v1/models")
-[ "$status" = 401 ] || fail "without the token: $status"
+curl -fsS "$url/v1/models" >/dev/null || fail 'without the token'
+status=$(curl -sS -o /dev/null -w '%{http_code}' "$url/v1/fine-tunes")
+[ "$status" = 401 ] || fail "learning without the token: $status"
 # Not among the arguments, which anybody may list.
 printf 'header = "Authorization: Bearer %s"\n' "$token" >"$temp/token"
-curl -fsS -K "$temp/token" "$url/v1/models" >/dev/null || fail 'with the token'
-passed 'opens to the token in /data, and to nobody else'
+curl -fsS -K "$temp/token" "$url/v1/fine-tunes" >/dev/null ||
+    fail 'learning with the token'
+passed 'infers for all, and learns for the token in /data only'
 
 # One digit of noise, and a batch that takes about two seconds to send.
 awk 'BEGIN {

@@ -78,8 +78,8 @@ const struct setting config_settings[] = {
      TEXT(anonymous, "SCOPES"),
      .live = true,
      .help = "scopes that need no token: none, or some of infer,learn,admin "
-             "(with tokens none, else all on a loopback address and infer on "
-             "others)"},
+             "(none with --tokens; else infer, and all on a loopback address "
+             "without --first-token)"},
     {.name = "tls-cert",
      TEXT(tls_cert, "FILE"),
      .help = "certificate and those that signed it, PEM: the daemon speaks "
