@@ -82,7 +82,8 @@ endif
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .PHONY: all run test unit test-cli test-http test-crash test-image conformance asan tsan \
-        ubsan data train lint format bench bench-stacks bench-learning learns \
+        ubsan data train lint format bench bench-stacks bench-learning \
+        bench-overload learns \
         figures figures-compare install image clean help deps deps-test FORCE
 
 all: $(BIN) ## build build/sparsed, after installing what is missing
@@ -145,7 +146,7 @@ deps-test: | deps
 	@sh scripts/deps.sh test
 
 -include $(LIB_O:.o=.d) $(SERVER_O:.o=.d) $(TESTS_O:.o=.d) $(O)/o/bench/bench.d \
-         $(O)/o/bench/conv.d $(O)/o/bench/store.d
+         $(O)/o/bench/conv.d $(O)/o/bench/store.d $(O)/o/bench/overload.d
 
 # ---- use ----
 
@@ -160,8 +161,9 @@ train: $(BIN) ## MODEL=name: train its recipe again; ARGS go to sparsed train
 	@sh scripts/train.sh $(BIN) '$(MODEL)' $(ARGS)
 
 SHARE = $(DESTDIR)$(PREFIX)/share
-install: $(BIN) ## binary, models, manual, completions below $(DESTDIR)$(PREFIX)
+install: $(BIN) ## binary, models, manual, completions, unit below $(DESTDIR)$(PREFIX)
 	install -d '$(DESTDIR)$(PREFIX)/bin' '$(SHARE)/sparsed/models' \
+	    '$(DESTDIR)$(PREFIX)/lib/systemd/system' \
 	    '$(SHARE)/man/man1' '$(SHARE)/bash-completion/completions' \
 	    '$(SHARE)/zsh/site-functions' '$(SHARE)/fish/vendor_completions.d'
 	install -s -m 755 $(BIN) '$(DESTDIR)$(PREFIX)/bin/sparsed'
@@ -170,6 +172,8 @@ install: $(BIN) ## binary, models, manual, completions below $(DESTDIR)$(PREFIX)
 	$(BIN) completion bash > '$(SHARE)/bash-completion/completions/sparsed'
 	$(BIN) completion zsh > '$(SHARE)/zsh/site-functions/_sparsed'
 	$(BIN) completion fish > '$(SHARE)/fish/vendor_completions.d/sparsed.fish'
+	sed 's|/usr/local/|$(PREFIX)/|g' server/install/sparsed.service \
+	    > '$(DESTDIR)$(PREFIX)/lib/systemd/system/sparsed.service'
 
 image: ## container image, with docker, podman or buildah
 	@VERSION=$(VERSION) sh scripts/image.sh
@@ -275,6 +279,11 @@ bench-stacks: $(BIN) ## stacks on few labels and without their parts, into bench
 bench-learning: $(BIN) build/venv/ready ## what learning costs the daemon, into bench/LEARNING.md
 	@sh scripts/data.sh mnist fashion-mnist
 	SPARSED=$(BIN) build/venv/bin/python bench/learning.py $(ARGS)
+
+bench-overload: $(BIN) $(O)/overload build/venv/ready ## five times what it can do, for a minute, into bench/OVERLOAD.md
+	@sh scripts/data.sh mnist
+	SPARSED=$(BIN) build/venv/bin/python bench/overload.py $(O)/overload \
+	    $(ARGS)
 
 learns: $(BIN) build/venv/ready ## that it learns: new digits, shifted ones, into bench/LEARNS.md
 	@sh scripts/data.sh mnist fashion-mnist

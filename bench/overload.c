@@ -2,13 +2,14 @@
  * long the replies take, and a latency is counted from the time at which its
  * request was meant to be sent.
  *
- * usage: overload PORT SECONDS SEED CONNECTIONS [RATE FILE]...
+ * usage: overload PORT SKIPPED SECONDS SEED CONNECTIONS [RATE FILE]...
  *
  * Each FILE holds whole requests of HTTP/1.1 that are all alike; each kind has
  * its own connections, kept alive, and its own Poisson arrivals. What finds no
- * free connection waits here. Prints one line of JSON a kind: how many were
- * meant to be sent, were refused (503, 429) and answered (200), other statuses
- * and errors, and percentiles of latency in milliseconds.
+ * free connection waits here. What is meant to be sent in the first SKIPPED
+ * seconds is sent, and not counted. Prints one line of JSON a kind: how many
+ * were meant to be sent, were refused (503, 429) and answered (200), other
+ * statuses and errors, and percentiles of latency in milliseconds.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -46,6 +47,7 @@ struct kind {
     double rate, next; /* arrival */
     double *meant;     /* times of those that wait for a connection */
     size_t first, last, room;
+    size_t n; /* that count */
     struct client *free;
     size_t sent;
     struct latencies of[OUTCOMES];
@@ -69,6 +71,7 @@ static int epoll;
 static struct sockaddr_in address;
 static uint64_t seed;
 static size_t n_kinds, n_busy;
+static double counted; /* from when on */
 static struct kind kinds[MAX_KINDS];
 
 static void die(const char *what)
@@ -134,7 +137,8 @@ static void end(struct client *c, enum outcome outcome)
 
     if (l->n == l->room)
         l->ms = grow(l->ms, &l->room, sizeof *l->ms);
-    l->ms[l->n++] = (float)((now() - c->meant) * 1e3);
+    if (c->meant >= counted)
+        l->ms[l->n++] = (float)((now() - c->meant) * 1e3);
     n_busy--;
     c->busy = false;
     if (outcome == FAILED || c->closes) {
@@ -223,6 +227,7 @@ static void arrive(struct kind *k, double until)
         if (k->last == k->room)
             k->meant = grow(k->meant, &k->room, sizeof *k->meant);
         k->meant[k->last++] = k->next;
+        k->n += k->next >= counted;
     }
     while (k->first < k->last && k->free != NULL) {
         struct client *c = k->free;
@@ -246,11 +251,12 @@ static void handle(struct client *c)
     pull(c);
 }
 
-static void run(double seconds)
+static void run(double skipped, double seconds)
 {
     struct epoll_event events[EVENTS];
-    double start = now(), until = start + seconds;
+    double start = now(), until = start + skipped + seconds;
 
+    counted = start + skipped;
     for (size_t i = 0; i < n_kinds; i++)
         kinds[i].next = start + draw() / kinds[i].rate;
     for (;;) {
@@ -297,7 +303,7 @@ static void print_latencies(const char *name, struct latencies *l)
 
 static void print_kind(struct kind *k)
 {
-    printf("{\"meant\": %zu, \"unsent\": %zu", k->last, k->last - k->first);
+    printf("{\"meant\": %zu, \"unsent\": %zu", k->n, k->last - k->first);
     print_latencies("answered", &k->of[ANSWERED]);
     print_latencies("refused", &k->of[REFUSED]);
     printf(", \"other\": %zu, \"failed\": %zu}\n", k->of[OTHER].n,
@@ -320,8 +326,8 @@ static void load(struct kind *k, const char *path)
 
 int main(int argc, char **argv)
 {
-    if (argc < 7 || argc % 2 != 1 || argc > 5 + 2 * MAX_KINDS) {
-        fprintf(stderr, "usage: overload PORT SECONDS SEED CONNECTIONS "
+    if (argc < 8 || argc % 2 != 0 || argc > 6 + 2 * MAX_KINDS) {
+        fprintf(stderr, "usage: overload PORT SKIPPED SECONDS SEED CONNECTIONS "
                         "[RATE FILE]...\n");
         return 2;
     }
@@ -329,10 +335,10 @@ int main(int argc, char **argv)
         .sin_family = AF_INET,
         .sin_port = htons((uint16_t)strtoul(argv[1], NULL, 10)),
         .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    seed = 0x9E3779B97F4A7C15u ^ strtoul(argv[3], NULL, 10);
+    seed = 0x9E3779B97F4A7C15u ^ strtoul(argv[4], NULL, 10);
     epoll = epoll_create1(EPOLL_CLOEXEC);
-    size_t connections = strtoul(argv[4], NULL, 10);
-    for (int i = 5; i < argc; i += 2) {
+    size_t connections = strtoul(argv[5], NULL, 10);
+    for (int i = 6; i < argc; i += 2) {
         struct kind *k = &kinds[n_kinds++];
         k->rate = strtod(argv[i], NULL);
         load(k, argv[i + 1]);
@@ -345,7 +351,7 @@ int main(int argc, char **argv)
             put_free(&clients[j]);
         }
     }
-    run(strtod(argv[2], NULL));
+    run(strtod(argv[2], NULL), strtod(argv[3], NULL));
     for (size_t i = 0; i < n_kinds; i++)
         print_kind(&kinds[i]);
     return 0;

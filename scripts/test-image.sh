@@ -1,8 +1,8 @@
 #!/bin/sh
 # Builds the image and runs it as a stranger would in production: another user
-# id, read-only root, no capabilities. It must answer, be healthy, refuse to
-# write anywhere but /data, and at SIGTERM finish the request that is under way
-# and exit with 0.
+# id, read-only root, no capabilities. It must answer who has the token that it
+# made, be healthy, refuse to write anywhere but /data, and at SIGTERM finish the
+# request that is under way and exit with 0.
 #
 # RUN_FLAGS adds options to `run`; see docs/container.md.
 set -eu
@@ -78,6 +78,18 @@ passed 'the health check tells well from ill'
     fail '/data cannot be written'
 passed 'only /data can be written'
 
+token=$("$engine" exec "$container" cat /data/token) || fail 'no token'
+[ "$("$engine" exec "$container" stat -c %a /data/token)" = 600 ] ||
+    fail 'others may read the token'
+curl -fsS "$url/v1/models" >/dev/null || fail 'without the token'
+status=$(curl -sS -o /dev/null -w '%{http_code}' "$url/v1/fine-tunes")
+[ "$status" = 401 ] || fail "learning without the token: $status"
+# Not among the arguments, which anybody may list.
+printf 'header = "Authorization: Bearer %s"\n' "$token" >"$temp/token"
+curl -fsS -K "$temp/token" "$url/v1/fine-tunes" >/dev/null ||
+    fail 'learning with the token'
+passed 'infers for all, and learns for the token in /data only'
+
 # One digit of noise, and a batch that takes about two seconds to send.
 awk 'BEGIN {
     srand(1)
@@ -92,7 +104,8 @@ awk 'BEGIN {
     print "{\"inputs\":[" all "]}" > "'"$temp"'/many"
 }'
 post="$url/v1/models/mnist-drsae/classify"
-curl -fsS -H 'Content-Type: application/json' --data-binary @"$temp/one" \
+curl -fsS -K "$temp/token" -H 'Content-Type: application/json' \
+    --data-binary @"$temp/one" \
     "$post" >"$temp/answer" || fail "POST $post"
 grep -q '"predictions"' "$temp/answer" || fail "$(cat "$temp/answer")"
 passed "answers $(cut -c 1-60 "$temp/answer")..."
@@ -100,14 +113,15 @@ passed "answers $(cut -c 1-60 "$temp/answer")..."
 samples="$url/v1/models/mnist-drsae/samples"
 curl -fsS "$url/readyz" | grep -q '"status":"ready"' ||
     fail "not ready to learn: $(curl -sS "$url/readyz")"
-curl -fsS -H 'Content-Type: application/json' --data-binary @"$temp/one" \
+curl -fsS -K "$temp/token" -H 'Content-Type: application/json' \
+    --data-binary @"$temp/one" \
     "$samples" >"$temp/answer" || fail "POST $samples"
 "$engine" exec "$container" bash -c 'test -s /data/store.sqlite' ||
     fail 'no store in /data'
 passed "keeps a sample in /data: $(cut -c 1-60 "$temp/answer")..."
 
 rate=$(($(wc -c <"$temp/many") / 2))
-curl -sS --limit-rate "$rate" -o "$temp/slow" -w '%{http_code}' \
+curl -sS -K "$temp/token" --limit-rate "$rate" -o "$temp/slow" -w '%{http_code}' \
     -H 'Content-Type: application/json' -H 'Expect:' \
     --data-binary @"$temp/many" "$post" >"$temp/status" 2>&1 &
 client=$!

@@ -64,7 +64,7 @@ enum err_code app_start_guard(struct app *app, struct err *e)
     const struct guard_settings s = guard_settings(app, app->config);
 
     app->guard = guard_open(&app->api, &s, e);
-    return app->guard != NULL ? ERR_OK : err_wrap(e, "--tokens");
+    return app->guard != NULL ? ERR_OK : e->code;
 }
 
 enum err_code app_reload_guard(struct app *app, const struct config *c,

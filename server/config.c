@@ -78,8 +78,8 @@ const struct setting config_settings[] = {
      TEXT(anonymous, "SCOPES"),
      .live = true,
      .help = "scopes that need no token: none, or some of infer,learn,admin "
-             "(with tokens none, else all on a loopback address and infer on "
-             "others)"},
+             "(none with --tokens; else infer, and all on a loopback address "
+             "without --first-token)"},
     {.name = "tls-cert",
      TEXT(tls_cert, "FILE"),
      .help = "certificate and those that signed it, PEM: the daemon speaks "
@@ -160,10 +160,11 @@ const struct setting config_settings[] = {
      .help = "threads for slow requests; 0: one a processor"},
     {.name = "queue-seconds",
      SECONDS(queue, 0, 3600),
-     .standard = "0.25",
-     .help = "how long slow requests of a burst may have to wait, estimated; "
-             "more get 503, and under overload all that would wait longer "
-             "than half of what they take",
+     .standard = "0.1",
+     .help = "how long slow requests of a burst may have to wait, as is "
+             "estimated; more get 503, and when more is asked for than can "
+             "be done, all that would wait longer than a part of what they "
+             "take",
      .live = true},
     {.name = "deadline",
      SECONDS(deadline, 0.01, DAY),

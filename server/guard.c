@@ -32,9 +32,9 @@ struct guard {
 static enum err_code choose_anonymous(const struct guard_settings *s,
                                       unsigned *scopes, struct err *e)
 {
-    bool tokens = s->tokens != NULL || s->first_token != NULL;
+    bool all = s->loopback && s->first_token == NULL;
 
-    *scopes = tokens ? 0 : s->loopback ? SCOPE_ALL : SCOPE_INFER;
+    *scopes = s->tokens != NULL ? 0 : all ? SCOPE_ALL : SCOPE_INFER;
     if (s->anonymous == NULL)
         return ERR_OK;
     *scopes = 0;

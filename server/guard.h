@@ -26,9 +26,10 @@ struct guard_settings {
     bool loopback;           /* nobody else reaches the address */
 };
 
-/* Without `anonymous`, nobody may do anything without a token if there are
- * files of tokens; else all on a loopback address, inference on others. Logs
- * what is open. NULL: as tokens_load, ERR_INVALID, ERR_NO_MEMORY. */
+/* Without `anonymous`, nobody may do anything without a token if there is a
+ * file of tokens; else inference is open, and all on a loopback address that
+ * has no first token. Logs what is open. NULL: as tokens_load, ERR_INVALID,
+ * ERR_NO_MEMORY. */
 struct guard *guard_open(struct api *api, const struct guard_settings *s,
                          struct err *e);
 void guard_close(struct guard *g); /* NULL is fine */

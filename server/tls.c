@@ -381,11 +381,6 @@ void tls_hash(unsigned char out[TLS_HASH_BYTES], const void *bytes,
         abort();
 }
 
-bool tls_same(const void *a, const void *b, size_t length)
-{
-    return gnutls_memcmp(a, b, length) == 0;
-}
-
 void tls_random(void *out, size_t length)
 {
     if (gnutls_rnd(GNUTLS_RND_KEY, out, length) != 0)

@@ -86,9 +86,6 @@ ssize_t tls_client_recv(struct tls_client *c, void *bytes, size_t size);
 void tls_hash(unsigned char out[TLS_HASH_BYTES], const void *bytes,
               size_t length);
 
-/* Whether they are equal, in a time that does not tell where they differ. */
-bool tls_same(const void *a, const void *b, size_t length);
-
 /* For keys. */
 void tls_random(void *out, size_t length);
 

@@ -145,7 +145,7 @@ void thread_join(pthread_t thread)
 /* Linux gives a priority to the calling thread alone. */
 void thread_nice(int by)
 {
-    (void)setpriority(PRIO_PROCESS, 0, by);
+    (void)setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + by);
 }
 
 void thread_lower(void)

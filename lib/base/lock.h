@@ -39,8 +39,8 @@ void cond_broadcast(struct cond *c);
 pthread_t thread_start(const char *name, void *(*run)(void *), void *arg);
 void thread_join(pthread_t thread);
 
-/* From now on this thread is nicer to others by so much (1 .. 19): it runs, but
- * lets them first. */
+/* From now on this thread is nicer to others by so much (1 .. 19) than it was:
+ * it runs, but lets them first. */
 void thread_nice(int by);
 
 /* From now on this thread, and those that it starts, run when nobody else wants

@@ -9,7 +9,9 @@
 #include <assert.h>
 
 #define MS ((nsec)1000000)
-/* Under overload a short ticket may wait this long, though it takes less. */
+/* Under overload a ticket may wait for this part of what it takes, or so long
+ * if it is short. */
+#define TIGHT_SHARE 4
 #define LEAST_WAIT (2 * MS)
 /* So many times longer must run what a ticket is run beside. */
 #define MUCH_SHORTER 4
@@ -297,7 +299,8 @@ static bool promise(struct executor *x, struct ticket *t, nsec *retry)
     nsec now = clock_now_ns();
     nsec takes = wall_time(x, t->cost);
     nsec calm = x->queue > takes ? x->queue : takes;
-    nsec tight = t->cost / 2 > LEAST_WAIT ? t->cost / 2 : LEAST_WAIT;
+    nsec share = t->cost / TIGHT_SHARE;
+    nsec tight = share > LEAST_WAIT ? share : LEAST_WAIT;
 
     nsec wait;
 

@@ -9,8 +9,8 @@
  * nanoseconds, and a ticket always for as long as it takes itself: short ones
  * go first, and each is overtaken only by those that come soon after it. When
  * more is asked for than can be done, so that all would wait that long, what
- * was refused is kept in mind, and a ticket may wait for half of what it takes:
- * the replies that are given are then hardly slower than at rest.
+ * was refused is kept in mind, and a ticket may wait for a quarter of what it
+ * takes: the replies that are given are then hardly slower than at rest.
  *
  * Beside each thread stands a second one, for a ticket that is much shorter
  * than what runs: the two share the processor until the short one is done.

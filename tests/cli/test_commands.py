@@ -365,7 +365,7 @@ class CommandsTest(unittest.TestCase):
         env = {"SPARSED_QUEUE_SECONDS": "12", "SPARSED_WORKERS": "4"}
         plain = self.printed()
         self.assertEqual((plain["queue-seconds"], plain["log"]),
-                         (0.25, "text"))
+                         (0.1, "text"))
         got = self.printed("--config", path, "--queue-seconds", "13", env=env)
         self.assertEqual((got["queue-seconds"], got["workers"]), (13, 4))
         self.assertEqual((got["max-body"], got["deadline"]), (2 << 20, 1.5))

@@ -289,6 +289,8 @@ START_TEST(a_line_is_added_to_what_is_there)
 }
 END_TEST
 
+static const char *shared_path;
+
 static void *add_many(void *arg)
 {
     for (int i = 0; i < 20; i++) {
@@ -296,9 +298,8 @@ static void *add_many(void *arg)
         struct err e = {0};
         snprintf(name, sizeof name, "%s-%d", (const char *)arg, i);
         struct token t = named(name);
-        ck_assert_msg(token_file_add(tmp_path(folder, "both"), &t, &e) ==
-                          ERR_OK,
-                      "%s", e.msg);
+        ck_assert_msg(token_file_add(shared_path, &t, &e) == ERR_OK, "%s",
+                      e.msg);
     }
     return NULL;
 }
@@ -308,11 +309,12 @@ START_TEST(two_may_add_at_once)
     size_t n;
     struct err e;
     static char x[] = "x", y[] = "y";
-    pthread_t other = thread_start("add", add_many, x);
 
+    shared_path = tmp_path(folder, "both");
+    pthread_t other = thread_start("add", add_many, x);
     add_many(y);
     thread_join(other);
-    struct token *t = token_file_read(tmp_path(folder, "both"), &n, &e);
+    struct token *t = token_file_read(shared_path, &n, &e);
     ck_assert_ptr_nonnull(t);
     ck_assert_uint_eq(n, 40);
     mem_free(t);
