@@ -26,14 +26,16 @@
 /* What runs; a copy, since the ticket may be gone before its thread is back. */
 struct job {
     bool on;
-    nsec begun, by, cost;
+    nsec begun, cost;
+    nsec given;       /* what guests will have taken from it */
+    struct job *host; /* of a guest */
 };
 
 struct seat {
     struct job job;
     struct job guest; /* much shorter, on a thread of its own */
     /* Of a forecast: when the seat is free, and for a guest. */
-    nsec free, guest_free;
+    nsec free, guest_free, given;
     bool has_job;
 };
 
@@ -73,17 +75,16 @@ static nsec left(const struct executor *x, const struct job *j, nsec now)
     return !j->on ? 0 : took < takes ? takes - took : took - takes;
 }
 
-/* Whether the ticket may run beside the seat's job, which goes on slower and
- * must keep what it was promised. */
-static bool lets_by(const struct executor *x, const struct seat *s,
+/* Whether the ticket may run beside the seat's job, which has given guests so
+ * much: it goes on slower, by half at most, unless nobody knows how long it
+ * takes. */
+static bool lets_by(const struct executor *x, const struct seat *s, nsec given,
                     const struct ticket *t, nsec now)
 {
-    nsec rest = left(x, &s->job, now);
-    nsec ends = s->job.by + wall_time(x, s->job.cost);
-    nsec takes = wall_time(x, t->cost);
+    nsec whole = wall_time(x, s->job.cost), takes = wall_time(x, t->cost);
 
-    return s->job.on && takes * MUCH_SHORTER <= rest &&
-           now + rest + takes <= ends;
+    return s->job.on && takes * MUCH_SHORTER <= left(x, &s->job, now) &&
+           (given + takes <= whole / 2 || now - s->job.begun > 2 * whole);
 }
 
 static void begin_forecast(struct executor *x, nsec now)
@@ -92,6 +93,7 @@ static void begin_forecast(struct executor *x, nsec now)
         struct seat *s = &x->seats[i];
         s->guest_free = left(x, &s->guest, now);
         s->free = left(x, &s->job, now) + s->guest_free;
+        s->given = s->job.given;
         s->has_job = s->job.on;
     }
 }
@@ -106,14 +108,16 @@ static nsec place(struct executor *x, const struct ticket *t, nsec now)
         struct seat *s = &x->seats[i];
         if (s->free < best->free)
             best = s;
-        if (s->has_job && (beside == NULL || s->guest_free < beside->free) &&
-            lets_by(x, s, t, now))
+        if (s->has_job &&
+            (beside == NULL || s->guest_free < beside->guest_free) &&
+            lets_by(x, s, s->given, t, now))
             beside = s;
     }
     nsec wait = best->free;
     if (beside != NULL && beside->guest_free < wait) {
         wait = beside->guest_free;
         beside->guest_free += takes;
+        beside->given += takes;
         beside->free += takes;
         return wait;
     }
@@ -188,7 +192,7 @@ static struct ticket **find_next(struct executor *x, nsec now, struct job **job)
         for (size_t i = 0; i < x->n_seats; i++) {
             struct seat *s = &x->seats[i];
             *job = &s->guest;
-            if (!s->guest.on && lets_by(x, s, *at, now))
+            if (!s->guest.on && lets_by(x, s, s->job.given, *at, now))
                 return at;
         }
     }
@@ -231,7 +235,12 @@ static void run_ticket(struct executor *x, struct ticket *t, struct job *job,
     bool late = t->deadline != 0 && now / 1000 > t->deadline;
     nsec cpu = clock_thread_ns();
 
-    *job = (struct job){.on = true, .begun = now, .by = t->by, .cost = t->cost};
+    job->on = true;
+    job->begun = now;
+    job->cost = t->cost;
+    job->given = 0;
+    if (job->host != NULL)
+        job->host->given += wall_time(x, t->cost);
     lock_drop(&x->lock);
     enum ticket_end end = t->run(t, late);
     cpu = clock_thread_ns() - cpu;
@@ -380,6 +389,8 @@ struct executor *executor_new(const struct executor_settings *s)
     x->n_seats = s->threads;
     lock_init(&x->lock);
     cond_init(&x->some);
+    for (size_t i = 0; i < x->n_seats; i++)
+        x->seats[i].guest.host = &x->seats[i].job;
     for (; x->n_threads < 2 * s->threads; x->n_threads++)
         x->threads[x->n_threads] = thread_start("executor", work, x);
     return x;

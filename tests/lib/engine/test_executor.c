@@ -272,6 +272,26 @@ START_TEST(a_short_one_runs_beside_a_long_one)
 }
 END_TEST
 
+START_TEST(a_long_one_gives_short_ones_half_of_its_time)
+{
+    struct gate gate;
+    struct job slow, quick[7];
+    struct executor *x = start(1, 0);
+
+    gate_init(&gate);
+    job_init(&slow, 100 * SECOND, &gate);
+    ck_assert(submit(x, &slow));
+    ck_assert(gate_await(&gate, 1));
+    for (int i = 0; i < 7; i++) {
+        job_init(&quick[i], 9 * SECOND, NULL);
+        ck_assert_int_eq(submit(x, &quick[i]), i < 5);
+        ck_assert(i >= 5 || await_run(&quick[i]));
+    }
+    gate_open(&gate);
+    executor_free(x);
+}
+END_TEST
+
 START_TEST(no_promise_is_broken_for_a_newcomer)
 {
     struct gate gate;
@@ -431,6 +451,7 @@ Suite *suite_executor(void)
     tcase_add_test(t, under_overload_nobody_waits_for_long);
     tcase_add_test(t, short_ones_go_first_and_none_is_passed_for_ever);
     tcase_add_test(t, a_short_one_runs_beside_a_long_one);
+    tcase_add_test(t, a_long_one_gives_short_ones_half_of_its_time);
     tcase_add_test(t, no_promise_is_broken_for_a_newcomer);
     tcase_add_test(t, room_is_told_without_taking_it);
     suite_add_tcase(s, t);
