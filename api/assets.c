@@ -3,6 +3,7 @@
  */
 #include "api/assets.h"
 
+#include "api/accept.h"
 #include "api/etag.h"
 #include "api/handlers.h"
 #include "lib/base/mem.h"
@@ -117,14 +118,15 @@ enum err_code assets_file(struct call *call, struct err *e)
     return reply(call, call->request->target, e);
 }
 
-/* Browsers name what a page is; of others that say what they take, clients of
- * KServe's first protocol ask here whether the server lives. */
+/* The page, but for who would rather have JSON: clients of KServe's first
+ * protocol ask here whether the server lives. */
 enum err_code assets_index(struct call *call, struct err *e)
 {
     const char *accept = call->request->accept;
 
     api_response_header(call->response, "Vary", "Accept");
-    if (accept == NULL || strcasestr(accept, "text/html") != NULL)
+    if (accept == NULL || media_weight(accept, "application/json") <=
+                              media_weight(accept, "text/html"))
         return reply(call, "/index.html", e);
     call->response->status = 200;
     call->response->content_type = "application/json";

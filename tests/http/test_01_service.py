@@ -36,6 +36,8 @@ def test_page(t):
     """The page and all its files are served as they are in the tree"""
     page = t.call("GET", "/")
     assert page.body == (ROOT / "web" / "index.html").read_bytes()
+    for accept in ("*/*", "text/html,*/*;q=0.8"):  # curl's, a browser's
+        assert t.call("GET", "/", headers={"Accept": accept}).body == page.body
     types = {".html": "text/html", ".js": "text/javascript",
              ".css": "text/css", ".svg": "image/svg+xml", ".png": "image/png"}
     for path in sorted((ROOT / "web").rglob("*")):
