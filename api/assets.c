@@ -126,8 +126,7 @@ enum err_code assets_index(struct call *call, struct err *e)
     api_response_header(call->response, "Vary", "Accept");
     if (accept == NULL || strcasestr(accept, "text/html") != NULL)
         return reply(call, "/index.html", e);
-    call->response->status = 200;
-    call->response->content_type = "application/json";
-    buf_text(&call->response->body, "{\"status\":\"alive\"}\n");
+    buf_text(api_response_json(call->response, 200),
+             "{\"status\":\"alive\"}\n");
     return ERR_OK;
 }
