@@ -6,8 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const names[STAGES] = {"queue", "parse", "compute", "print"};
-
 void account_begin(struct account *a)
 {
     *a = (struct account){.begun = clock_now_ns()};
@@ -43,6 +41,14 @@ void account_settle(struct account *a, const struct served *s, bool ok)
     usage_add(s->usage, &r);
 }
 
+const char *account_stage_word(enum stage stage)
+{
+    static const char *const words[STAGES] = {"queue", "parse", "compute",
+                                              "print"};
+
+    return words[stage];
+}
+
 size_t account_print(const struct account *a, char *out, size_t size)
 {
     size_t used = 0;
@@ -51,9 +57,9 @@ size_t account_print(const struct account *a, char *out, size_t size)
     for (int i = 0; i < STAGES; i++) {
         if (a->stages[i] == 0)
             continue;
-        int n = snprintf(out + used, size - used, "%s%s;dur=%.3f",
-                         used > 0 ? ", " : "", names[i],
-                         (double)a->stages[i] / 1e6);
+        int n = snprintf(
+            out + used, size - used, "%s%s;dur=%.3f", used > 0 ? ", " : "",
+            account_stage_word((enum stage)i), (double)a->stages[i] / 1e6);
         if (n < 0 || (size_t)n >= size - used) {
             out[used] = 0;
             break;

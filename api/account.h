@@ -41,6 +41,9 @@ void account_lap(struct account *a, enum stage stage);
  * released and before the reply goes to another thread. */
 void account_settle(struct account *a, const struct served *s, bool ok);
 
+/* "queue" */
+const char *account_stage_word(enum stage stage);
+
 /* "queue;dur=0.011, parse;dur=0.120, ..." in milliseconds, into out: stages
  * that took any time. Returns the length, 0 if there is none. */
 size_t account_print(const struct account *a, char *out, size_t size);

@@ -47,6 +47,13 @@ void api_response_header(struct api_response *r, const char *name,
     snprintf(r->headers[i].value, sizeof r->headers[i].value, "%s", value);
 }
 
+struct buf *api_response_json(struct api_response *r, int status)
+{
+    r->status = status;
+    r->content_type = "application/json";
+    return &r->body;
+}
+
 void api_refuse(const struct api_request *request, int status,
                 const char *detail, struct api_response *response)
 {

@@ -143,6 +143,9 @@ void api_response_fini(struct api_response *r);
 void api_response_header(struct api_response *r, const char *name,
                          const char *value);
 
+/* Begins a reply in JSON: what it is printed into. */
+struct buf *api_response_json(struct api_response *r, int status);
+
 /* Fills the response whatever comes; never fails. False: the reply waits for
  * the disk; all three arguments must live, untouched, until request->finished
  * is called, which may be before this returns. */

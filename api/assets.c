@@ -128,8 +128,7 @@ enum err_code assets_index(struct call *call, struct err *e)
     if (accept == NULL || media_weight(accept, "application/json") <=
                               media_weight(accept, "text/html"))
         return reply(call, "/index.html", e);
-    call->response->status = 200;
-    call->response->content_type = "application/json";
-    buf_text(&call->response->body, "{\"status\":\"alive\"}\n");
+    buf_text(api_response_json(call->response, 200),
+             "{\"status\":\"alive\"}\n");
     return ERR_OK;
 }

@@ -11,13 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static struct buf *begin(const struct call *call, int status)
-{
-    call->response->status = status;
-    call->response->content_type = "application/json";
-    return &call->response->body;
-}
-
 /* The job as the whole reply, from the transaction that made or changed it. */
 static enum err_code reply_job(const struct call *call, int status,
                                struct database *db, int64_t id, struct err *e)
@@ -26,7 +19,7 @@ static enum err_code reply_job(const struct call *call, int status,
 
     if (jobs_get(db, id, &j, e) != ERR_OK)
         return e->code;
-    struct buf *b = begin(call, status);
+    struct buf *b = api_response_json(call->response, status);
     job_print(b, &j, NULL);
     buf_char(b, '\n');
     job_fini(&j);
@@ -170,7 +163,7 @@ enum err_code fine_tunes_show(struct call *call, struct err *e)
     if (code != ERR_OK)
         return learning_blame(e);
     bool under_way = job_look(learning, (int64_t)call->job, &progress);
-    struct buf *b = begin(call, 200);
+    struct buf *b = api_response_json(call->response, 200);
     job_print(b, &j, under_way ? &progress : NULL);
     buf_char(b, '\n');
     job_fini(&j);
@@ -214,7 +207,7 @@ enum err_code fine_tunes_list(struct call *call, struct err *e)
 
     if (db == NULL)
         return e->code;
-    struct buf *b = begin(call, 200);
+    struct buf *b = api_response_json(call->response, 200);
     buf_text(b, "{\"fine_tunes\":[");
     enum err_code code =
         jobs_each(db, o->model[0] != 0 ? o->model : NULL, (int64_t)o->before,

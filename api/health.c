@@ -16,9 +16,7 @@
 enum err_code health_live(struct call *call, struct err *e)
 {
     (void)e;
-    call->response->status = 200;
-    call->response->content_type = "application/json";
-    buf_text(&call->response->body, "{\"status\":\"ok\"}\n");
+    buf_text(api_response_json(call->response, 200), "{\"status\":\"ok\"}\n");
     return ERR_OK;
 }
 
@@ -159,12 +157,12 @@ enum err_code health_look(const struct call *call, struct health *h,
 
 struct buf *health_begin(struct call *call, bool ready)
 {
-    call->response->status = ready ? 200 : 503;
-    call->response->content_type = "application/json";
+    struct buf *b = api_response_json(call->response, ready ? 200 : 503);
+
     api_response_header(call->response, "Cache-Control", "no-store");
     if (!ready)
         api_response_header(call->response, "Retry-After", "1");
-    return &call->response->body;
+    return b;
 }
 
 enum err_code health_ready(struct call *call, struct err *e)

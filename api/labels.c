@@ -20,7 +20,6 @@ static enum err_code write_label(struct pending *p, struct database *db,
     const struct label *l = &((struct put *)p)->label;
     const char *text = l->given ? l->text : NULL;
     const struct samples_limits limits = learning_limits(call);
-    struct buf *b = &call->response->body;
 
     enum err_code code = samples_set_label(
         db, call->model, (int64_t)call->sample, text, &limits, e);
@@ -28,8 +27,7 @@ static enum err_code write_label(struct pending *p, struct database *db,
         e->code = ERR_SHAPE;
     if (code != ERR_OK)
         return e->code;
-    call->response->status = 200;
-    call->response->content_type = "application/json";
+    struct buf *b = api_response_json(call->response, 200);
     buf_text(b, "{\"model\":");
     buf_json_text(b, call->model);
     buf_printf(b, ",\"id\":%llu,\"label\":", (unsigned long long)call->sample);

@@ -178,18 +178,11 @@ static enum err_code print_whole(struct call *call, const struct served *s,
 
 /* ---- handlers ---- */
 
-static struct buf *begin(struct call *call)
-{
-    call->response->status = 200;
-    call->response->content_type = "application/json";
-    return &call->response->body;
-}
-
 enum err_code models_list(struct call *call, struct err *e)
 {
     struct registry *registry = call->api->registry;
     struct name_list names = {.memory = call->request->memory};
-    struct buf *b = begin(call);
+    struct buf *b = api_response_json(call->response, 200);
     const char *before = "";
 
     names.last = &names.first;
@@ -224,7 +217,7 @@ enum err_code models_show(struct call *call, struct err *e)
 
     if (s == NULL)
         return e->code;
-    begin(call);
+    api_response_json(call->response, 200);
     enum err_code code = print_whole(call, s, e);
     registry_release(registry, s);
     if (code == ERR_OK)

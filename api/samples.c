@@ -13,18 +13,11 @@
 /* A page of samples with their inputs ends before this. */
 #define PAGE_BYTES (API_MAX_REPLY_BYTES / 2)
 
-static struct buf *begin(const struct call *call, int status)
-{
-    call->response->status = status;
-    call->response->content_type = "application/json";
-    return &call->response->body;
-}
-
 /* ---- post ---- */
 
 static void print_post(const struct keep *k)
 {
-    struct buf *b = begin(&k->pending.call, 201);
+    struct buf *b = api_response_json(k->pending.call.response, 201);
 
     buf_text(b, "{\"model\":");
     buf_json_text(b, k->rows.model);
@@ -116,7 +109,7 @@ static enum err_code print_page(struct call *call, struct database *db,
 static enum err_code print_counts(struct call *call, struct database *db,
                                   struct err *e)
 {
-    struct buf *b = begin(call, 200);
+    struct buf *b = api_response_json(call->response, 200);
     struct samples_counts c;
 
     if (samples_count(db, call->model, &c, e) != ERR_OK)
@@ -176,7 +169,7 @@ static enum err_code write_deletion(struct pending *p, struct database *db,
 
     if (samples_delete(db, call->model, &filter, &deleted, e) != ERR_OK)
         return e->code;
-    struct buf *b = begin(call, 200);
+    struct buf *b = api_response_json(call->response, 200);
     buf_text(b, "{\"model\":");
     buf_json_text(b, call->model);
     buf_printf(b, ",\"deleted\":%llu}\n", (unsigned long long)deleted);

@@ -67,7 +67,6 @@ static enum err_code show(struct call *call, const struct served *s,
                           struct err *e)
 {
     const struct model *m = s->model;
-    struct buf *b = &call->response->body;
     size_t layer;
     float *atom;
 
@@ -80,8 +79,7 @@ static enum err_code show(struct call *call, const struct served *s,
                        s->name, n - 1);
     if (draw(call, m, layer, &atom, e) != ERR_OK)
         return e->code;
-    call->response->status = 200;
-    call->response->content_type = "application/json";
+    struct buf *b = api_response_json(call->response, 200);
     buf_text(b, "{\"model\":");
     buf_json_text(b, s->name);
     buf_printf(b, ",\"version\":%llu,\"layer\":%zu,\"unit\":%llu",

@@ -86,17 +86,10 @@ static enum err_code find_origins(struct call *call, struct origins *o,
     return ERR_OK;
 }
 
-static struct buf *begin(const struct call *call)
-{
-    call->response->status = 200;
-    call->response->content_type = "application/json";
-    return &call->response->body;
-}
-
 static void print_list(struct call *call, const struct origins *o)
 {
     const struct version_list *list = o->list;
-    struct buf *b = begin(call);
+    struct buf *b = api_response_json(call->response, 200);
 
     buf_text(b, "{\"model\":");
     buf_json_text(b, call->model);
@@ -191,7 +184,7 @@ static enum err_code serve(struct pending *p, struct err *e)
     registry_release(registry, s);
     if (registry_activate(registry, call->model, call->version, e) != ERR_OK)
         return e->code;
-    struct buf *b = begin(call);
+    struct buf *b = api_response_json(call->response, 200);
     buf_text(b, "{\"model\":");
     buf_json_text(b, call->model);
     buf_text(b, ",\"version\":");

@@ -53,13 +53,13 @@ void metric_batch_rows(struct scrape *s)
 
 void metric_stage_seconds(struct scrape *s)
 {
-    static const char *const names[STAGES] = {"queue", "parse", "compute",
-                                              "print"};
-
     for (SCRAPE_VERSIONS(v, s)) {
         for (int i = 0; i < STAGES; i++) {
             const struct scrape_label labels[] = {
-                v->labels[0], v->labels[1], {"stage", names[i]}, {NULL, NULL}};
+                v->labels[0],
+                v->labels[1],
+                {"stage", account_stage_word((enum stage)i)},
+                {NULL, NULL}};
             scrape_units(s, labels,
                          atomic_load(&v->served->usage->stages[i].ns), 1e-9);
         }

@@ -16,19 +16,12 @@ static const char extensions[] =
     "[\"classification\",\"model_repository\",\"model_configuration\","
     "\"binary_tensor_data\",\"parameters\",\"statistics\"]";
 
-static struct buf *begin(struct call *call)
-{
-    call->response->status = 200;
-    call->response->content_type = "application/json";
-    return &call->response->body;
-}
-
 /* ---- the server ---- */
 
 enum err_code oip_server(struct call *call, struct err *e)
 {
     (void)e;
-    buf_printf(begin(call),
+    buf_printf(api_response_json(call->response, 200),
                "{\"name\":\"sparsed\",\"version\":\"%s\",\"extensions\":%s}",
                SPARSED_VERSION, extensions);
     return ERR_OK;
@@ -47,7 +40,7 @@ static bool print_name(void *arg, const char *name, uint64_t in_service)
 
 enum err_code oip_models(struct call *call, struct err *e)
 {
-    struct buf *b = begin(call);
+    struct buf *b = api_response_json(call->response, 200);
 
     (void)e;
     buf_text(b, "{\"models\":[");
@@ -132,7 +125,7 @@ static enum err_code print_versions(struct call *call, const char *name,
 static enum err_code print_metadata(struct call *call, const struct served *s,
                                     struct err *e)
 {
-    struct buf *b = begin(call);
+    struct buf *b = api_response_json(call->response, 200);
     const struct model *m = s->model;
 
     buf_text(b, "{\"name\":");
@@ -154,7 +147,7 @@ static enum err_code print_metadata(struct call *call, const struct served *s,
 static enum err_code print_config(struct call *call, const struct served *s,
                                   struct err *e)
 {
-    struct buf *b = begin(call);
+    struct buf *b = api_response_json(call->response, 200);
     const struct model *m = s->model;
     bool picture = m->input_rank == 3;
 

@@ -11,13 +11,6 @@
 
 #include <string.h>
 
-static struct buf *begin(const struct call *call)
-{
-    call->response->status = 200;
-    call->response->content_type = "application/json";
-    return &call->response->body;
-}
-
 /* ---- bodies ---- */
 
 static bool is_word(struct json_span s, const char *word)
@@ -134,7 +127,7 @@ enum err_code oip_index(struct call *call, struct err *e)
             read_flag(value, "ready", &index.ready, e) != ERR_OK)
             return e->code;
     }
-    index.body = begin(call);
+    index.body = api_response_json(call->response, 200);
     buf_char(index.body, '[');
     registry_each_state(call->api->registry, print_state, &index);
     buf_text(index.body, "]\n");

@@ -161,11 +161,9 @@ static enum err_code print_found(struct call *call, const char *name,
 enum err_code oip_statistics(struct call *call, struct err *e)
 {
     struct registry *registry = call->api->registry;
-    struct buf *b = &call->response->body;
+    struct buf *b = api_response_json(call->response, 200);
     enum err_code code = ERR_OK;
 
-    call->response->status = 200;
-    call->response->content_type = "application/json";
     if (call->model[0] == 0) {
         buf_text(b, "{\"model_stats\":[");
         code = print_found(call, NULL, b, e);
