@@ -86,7 +86,7 @@ struct api_request {
     const char *accept_encoding;
     const char *if_match;
     const char *if_none_match;
-    const char *packed_tags; /* of either before coding.h, or NULL */
+    const char *packed_tags; /* if_none_match as it came, see coding.h */
     const char *idempotency_key;
     const char *last_event_id;
     const char *header_length; /* Inference-Header-Content-Length */

@@ -134,29 +134,47 @@ bool coding_is_slow(const struct api_request *request,
 
 /* ---- entity tags ---- */
 
-/* "x" becomes "x-gzip", as proxies know it from other servers. */
-static void mark_tag(struct api_response *response, enum coding coding)
+/* Of the reply; an empty one if it has none. */
+static char *tag_of(struct api_response *response)
 {
+    static char none[API_VALUE_BYTES];
+
     for (size_t i = 0; i < response->n_headers; i++) {
         char *tag = response->headers[i].value;
-        size_t length = strlen(tag);
         if (strcmp(response->headers[i].name, "ETag") == 0 && tag[0] == '"' &&
-            length > 1)
-            snprintf(tag + length - 1,
-                     sizeof response->headers[i].value - length + 1, "-%s\"",
-                     name_of(coding));
+            tag[1] != '\0')
+            return tag;
     }
+    return none;
+}
+
+/* "x" becomes "x-gzip", as proxies know it from other servers. */
+static void mark_tag(char *tag, enum coding coding)
+{
+    size_t length = strlen(tag);
+
+    if (length > 0)
+        snprintf(tag + length - 1, API_VALUE_BYTES - length + 1, "-%s\"",
+                 name_of(coding));
 }
 
 /* What is not modified has the tag under which the client knows it. */
 static void repeat_mark(const struct api_request *request,
                         struct api_response *response)
 {
+    static const enum coding codings[] = {CODING_GZIP, CODING_DEFLATE};
     const char *known = request->packed_tags;
+    char *tag = tag_of(response);
 
-    if (known != NULL)
-        mark_tag(response, strstr(known, "-gzip\"") != NULL ? CODING_GZIP
-                                                            : CODING_DEFLATE);
+    for (size_t i = 0; i < 2 && known != NULL; i++) {
+        char marked[API_VALUE_BYTES];
+        snprintf(marked, sizeof marked, "%s", tag);
+        mark_tag(marked, codings[i]);
+        if (marked[0] != '\0' && strstr(known, marked) != NULL) {
+            mark_tag(tag, codings[i]);
+            return;
+        }
+    }
 }
 
 /* A copy of the tags without suffixes, NULL if it has none, or memory is out.
@@ -186,7 +204,8 @@ void coding_unmark_tags(struct api_request *request)
         const char *plain = unmark(request->memory, *headers[i]);
         if (plain == NULL)
             continue;
-        request->packed_tags = *headers[i];
+        if (headers[i] == &request->if_none_match)
+            request->packed_tags = *headers[i];
         *headers[i] = plain;
     }
 }
@@ -236,6 +255,6 @@ bool coding_pack(const struct api_request *request,
         !pack(response, coding == CODING_GZIP ? GZIP_FORM : ZLIB_FORM))
         return false;
     api_response_header(response, "Content-Encoding", name_of(coding));
-    mark_tag(response, coding);
+    mark_tag(tag_of(response), coding);
     return true;
 }

@@ -36,8 +36,8 @@ bool coding_pack(const struct api_request *request,
                  struct api_response *response);
 
 /* Takes these suffixes off If-Match and If-None-Match, so that handlers need
- * not know them; what came is kept in request->packed_tags. Nothing is changed
- * where memory is out. */
+ * not know them; If-None-Match as it came is kept in request->packed_tags.
+ * Nothing is changed where memory is out. */
 void coding_unmark_tags(struct api_request *request);
 
 #endif

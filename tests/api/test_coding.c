@@ -300,6 +300,33 @@ START_TEST(not_modified_repeats_the_mark)
 }
 END_TEST
 
+/* That another reply, or its condition, was of a packed one says nothing. */
+START_TEST(only_the_tag_itself_is_marked_again)
+{
+    static const struct {
+        const char *known, *match, *tag;
+    } cases[] = {
+        {"\"old-gzip\", \"abc\"", NULL, "\"abc\""},
+        {"\"old-gzip\", \"abc-deflate\"", NULL, "\"abc-deflate\""},
+        {"W/\"abc-gzip\"", NULL, "\"abc-gzip\""},
+        {"\"abc\"", "\"abc-gzip\"", "\"abc\""},
+    };
+
+    c.response.status = 304;
+    c.response.content_type = NULL;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        c.response.n_headers = 0;
+        c.request.packed_tags = NULL;
+        c.request.if_none_match = cases[i].known;
+        c.request.if_match = cases[i].match;
+        coding_unmark_tags(&c.request);
+        api_response_header(&c.response, "ETag", "\"abc\"");
+        ck_assert(!coding_pack(&c.request, &c.response));
+        ck_assert_str_eq(client_header(&c, "ETag"), cases[i].tag);
+    }
+}
+END_TEST
+
 START_TEST(a_coded_body_is_slow_where_one_is_taken)
 {
     c.request.method = "POST";
@@ -343,6 +370,7 @@ Suite *suite_coding(void)
     tcase_add_test(t, a_packed_reply_has_a_tag_of_its_own);
     tcase_add_test(t, handlers_see_tags_without_marks);
     tcase_add_test(t, not_modified_repeats_the_mark);
+    tcase_add_test(t, only_the_tag_itself_is_marked_again);
     tcase_add_test(t, a_coded_body_is_slow_where_one_is_taken);
     tcase_add_test(t, unknown_codings_are_refused_with_the_remedy);
     suite_add_tcase(s, t);
