@@ -10,6 +10,7 @@
 #include "lib/base/mem.h"
 #include "lib/data/dataset.h"
 #include "lib/math/blas.h"
+#include "lib/math/start.h"
 #include "lib/model/model_file.h"
 #include "lib/train/loss.h"
 
@@ -169,7 +170,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: bench MODEL DATA\n");
         return 2;
     }
-    if (blas_start(&b.e))
+    if (math_start(&b.e))
         fprintf(stderr, "bench: %s\n", b.e.msg);
     arena_init(&b.memory, SIZE_MAX);
     load(&b, argv[1], argv[2]);

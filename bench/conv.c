@@ -10,6 +10,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/mem.h"
 #include "lib/math/blas.h"
+#include "lib/math/start.h"
 #include "lib/model/model.h"
 
 #include <stdio.h>
@@ -145,7 +146,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: conv FOLDER\n");
         return 2;
     }
-    if (blas_start(&b.e))
+    if (math_start(&b.e))
         fprintf(stderr, "conv: %s\n", b.e.msg);
     b.folder = argv[1];
     arena_init(&b.memory, SIZE_MAX);

@@ -12,6 +12,8 @@
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
 #include "lib/math/blas.h"
+#include "lib/math/simd/simd.h"
+#include "lib/math/start.h"
 #include "server/app_parts.h"
 #include "server/listener.h"
 #include "server/notify.h"
@@ -34,16 +36,17 @@ static bool is_draining(void *arg)
     return atomic_load(&app->draining);
 }
 
-static void start_blas(void)
+static void start_math(void)
 {
     struct err e;
     char text[2 * sizeof e.msg];
 
-    if (blas_start(&e) != ERR_OK)
-        log_event(LOG_WARN, "blas", "mismatch", "why=%s",
+    if (math_start(&e) != ERR_OK)
+        log_event(LOG_WARN, "math", "start", "why=%s",
                   log_quote(text, sizeof text, e.msg));
-    log_event(LOG_INFO, "server", "start", "version=%s blas=%s",
-              SPARSED_VERSION, log_quote(text, sizeof text, blas_name()));
+    log_event(LOG_INFO, "server", "start", "version=%s simd=%s blas=%s",
+              SPARSED_VERSION, simd->name,
+              log_quote(text, sizeof text, blas_name()));
 }
 
 static enum err_code load_models(struct app *app, struct err *e)
@@ -184,7 +187,7 @@ static enum err_code start(struct app *app, struct err *e)
     char models[512], data[512];
 
     set_zone();
-    start_blas();
+    start_math();
     log_event(LOG_DEBUG, "server", "folders", "models=%s data=%s",
               log_quote(models, sizeof models, c->models),
               log_quote(data, sizeof data, c->data_dir));

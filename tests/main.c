@@ -1,6 +1,8 @@
 /* All suites, by hand, from the bottom of the tree up: in this order the first
  * failure is the telling one. CK_RUN_SUITE=name runs one of them.
  */
+#include "lib/math/start.h"
+
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,10 +10,10 @@
 /* clang-format off */
 #define SUITES(X)                                                             \
     X(err) X(mem) X(arena) X(buf) X(utf8) X(clock) X(rng) X(json_check)        \
-    X(json_scan) X(json) X(file) X(lock) X(team) X(log) X(math) X(lanes)       \
-    X(eigen) X(convolution) X(fields) X(safetensors) X(npy) X(idx) X(npz)      \
-    X(csv) X(image) X(canvas) X(dataset) X(dataset_labels) X(photographs)      \
-    X(hierarchy) X(pools) X(groups) X(groups_codes) X(windows)                 \
+    X(json_scan) X(json) X(file) X(lock) X(team) X(log) X(math) X(simd)        \
+    X(lanes) X(eigen) X(convolution) X(fields) X(safetensors) X(npy) X(idx)    \
+    X(npz) X(csv) X(image) X(canvas) X(dataset) X(dataset_labels)              \
+    X(photographs) X(hierarchy) X(pools) X(groups) X(groups_codes) X(windows)  \
     X(windows_rule) X(windows_emit) X(tree) X(lateral) X(lateral_codes)        \
     X(gaussian) X(conv2d) X(local2d) X(axes) X(preprocess)                     \
     X(preprocess_pictures) X(solver) X(iterative) X(model) X(prune) X(grow)    \
@@ -38,6 +40,9 @@ SUITES(X)
 
 int main(void)
 {
+    struct err e;
+    if (math_start(&e))
+        fprintf(stderr, "%s\n", e.msg);
     SRunner *runner = srunner_create(suite_create("sparsed"));
 #define X(name) srunner_add_suite(runner, suite_##name());
     SUITES(X)

@@ -1,9 +1,8 @@
-/* Small kernels that the axes are made of: sparse columns, vectors, rows.
+/* Small kernels that the axes are made of: vectors and rows.
  *
- * A code is mostly zeros, so the product W z needs only the columns of W whose
- * unit is on: list them once (nonzeros), then add them (columns_add). Output
- * first, then inputs, then sizes. Loops are plain C that the compiler
- * vectorises; KERNEL_CLONES lets the loader choose the instruction set.
+ * Output first, then inputs, then sizes. Loops are plain C that the compiler
+ * vectorises; KERNEL_CLONES lets the loader choose the instruction set. What
+ * has to be written for registers by hand is in lib/math/simd.
  */
 #ifndef SPARSED_MATH_KERNELS_H
 #define SPARSED_MATH_KERNELS_H
@@ -27,17 +26,8 @@
 #define KERNEL_WIDTH 4
 #endif
 
-/* Writes the positions of the non-zero entries of x (n) into index (n) and
- * returns how many there are. */
-size_t nonzeros(uint32_t *index, const float *x, size_t n);
-
 /* Number of non-zero entries. */
 size_t nonzeros_count(const float *x, size_t n);
-
-/* out (rows) += sum over k < count of x[index[k]] * column index[k], where
- * columns (n, rows) holds one column of W after another. */
-void columns_add(float *out, const float *columns, const uint32_t *index,
-                 size_t count, const float *x, size_t rows);
 
 /* out (columns, rows) = in (rows, columns) transposed. */
 void transpose(float *out, const float *in, size_t rows, size_t columns);

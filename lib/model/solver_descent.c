@@ -9,6 +9,7 @@
 
 #include "lib/base/mem.h"
 #include "lib/math/kernels.h"
+#include "lib/math/simd/simd.h"
 
 #include <float.h>
 #include <math.h>
@@ -52,9 +53,9 @@ static void find_curvature(struct descent *d)
 /* From z, which the steps have changed one by one: rounding does not add up. */
 static void find_residual(struct descent *d)
 {
-    size_t m = d->p->m, count = nonzeros(d->on, d->z, d->p->n);
+    size_t m = d->p->m, count = simd->nonzeros(d->on, d->z, d->p->n);
     memset(d->drawn, 0, m * sizeof *d->drawn);
-    columns_add(d->drawn, d->columns, d->on, count, d->z, m);
+    simd->columns_add(d->drawn, d->columns, d->on, count, d->z, m);
     solve_residual(d->r, d->x, d->drawn, d->known, 1.0f, m);
 }
 
@@ -140,7 +141,7 @@ static void solve_row(struct descent *d, size_t row)
             change = sweep(d, d->all, p->n);
             partial = 0;
         } else {
-            change = sweep(d, d->on, nonzeros(d->on, d->z, p->n));
+            change = sweep(d, d->on, simd->nonzeros(d->on, d->z, p->n));
             partial++;
         }
         bool still = change <= d->still;

@@ -8,6 +8,7 @@
 #include "lib/base/mem.h"
 #include "lib/math/blas.h"
 #include "lib/math/kernels.h"
+#include "lib/math/simd/simd.h"
 #include "lib/model/operator/operator.h"
 
 #include <string.h>
@@ -154,8 +155,8 @@ static void apply(const struct operator *op, float *y, const float *x, size_t B,
             memset(y, 0, B * n_out * sizeof *y);
             for (size_t b = 0; b < B; b++) {
                 const float *row = x + b * n_in;
-                size_t count = nonzeros(index, row, n_in);
-                columns_add(y + b * n_out, op->packed, index, count, row,
+                size_t count = simd->nonzeros(index, row, n_in);
+                simd->columns_add(y + b * n_out, op->packed, index, count, row,
                             n_out);
             }
             arena_rewind(scratch, mark);

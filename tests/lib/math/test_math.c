@@ -72,31 +72,6 @@ START_TEST(the_library_in_use_has_a_name)
 }
 END_TEST
 
-/* Every count from none to all, so each remainder of four is met. */
-START_TEST(columns_add_equals_the_dense_product)
-{
-    enum { ROWS = 13, COLUMNS = 11 };
-    float x[COLUMNS] = {0}, out[ROWS] = {0};
-    uint32_t index[COLUMNS];
-    fill(a, ROWS * COLUMNS, 4);
-    for (size_t on = 0; on <= COLUMNS; on++) {
-        memset(x, 0, sizeof x);
-        for (size_t i = 0; i < on; i++)
-            x[(i * 7) % COLUMNS] = (float)i - 2.5f;
-        size_t count = nonzeros(index, x, COLUMNS);
-        ck_assert_uint_eq(count, on);
-        ck_assert_uint_eq(nonzeros_count(x, COLUMNS), on);
-        for (size_t r = 0; r < ROWS; r++) {
-            out[r] = want[r] = 1;
-            for (size_t c = 0; c < COLUMNS; c++)
-                want[r] += a[c * ROWS + r] * x[c];
-        }
-        columns_add(out, a, index, count, x, ROWS);
-        near_all(out, want, ROWS, 1e-5);
-    }
-}
-END_TEST
-
 START_TEST(transposing_twice_is_nothing)
 {
     enum { ROWS = 19, COLUMNS = 33 };
@@ -156,7 +131,6 @@ Suite *suite_math(void)
     tcase_add_test(products, the_library_in_use_has_a_name);
     suite_add_tcase(s, products);
     TCase *kernels = tcase_create("kernels");
-    tcase_add_test(kernels, columns_add_equals_the_dense_product);
     tcase_add_test(kernels, transposing_twice_is_nothing);
     tcase_add_test(kernels, sums_have_every_term);
     tcase_add_test(kernels, finite_means_no_nan_and_no_infinity);
