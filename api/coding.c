@@ -162,16 +162,16 @@ static void mark_tag(char *tag, enum coding coding)
 static void repeat_mark(const struct api_request *request,
                         struct api_response *response)
 {
-    static const enum coding codings[] = {CODING_GZIP, CODING_DEFLATE};
+    static const enum coding forms[] = {CODING_GZIP, CODING_DEFLATE};
     const char *known = request->packed_tags;
     char *tag = tag_of(response);
 
     for (size_t i = 0; i < 2 && known != NULL; i++) {
         char marked[API_VALUE_BYTES];
         snprintf(marked, sizeof marked, "%s", tag);
-        mark_tag(marked, codings[i]);
+        mark_tag(marked, forms[i]);
         if (marked[0] != '\0' && strstr(known, marked) != NULL) {
-            mark_tag(tag, codings[i]);
+            mark_tag(tag, forms[i]);
             return;
         }
     }
