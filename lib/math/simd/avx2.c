@@ -40,8 +40,8 @@ panel(float *out, const float *columns, const uint32_t *index, size_t count,
         const float *c = columns + (size_t)index[k] * rows;
         __m256 value = _mm256_set1_ps(x[index[k]]);
         for (int r = 0; r < registers; r++)
-            sum[r] = _mm256_fmadd_ps(value, _mm256_loadu_ps(c + r * WIDTH),
-                                     sum[r]);
+            sum[r] =
+                _mm256_fmadd_ps(value, _mm256_loadu_ps(c + r * WIDTH), sum[r]);
     }
     for (int r = 0; r < registers; r++)
         _mm256_storeu_ps(out + r * WIDTH, sum[r]);

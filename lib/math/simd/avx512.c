@@ -24,8 +24,8 @@ static bool runs(void)
 LEVEL static size_t list_nonzeros(uint32_t *index, const float *x, size_t n)
 {
     size_t count = 0, i = 0;
-    __m512i place = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12,
-                                      13, 14, 15);
+    __m512i place =
+        _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
     for (; i + WIDTH <= n; i += WIDTH) {
         __mmask16 on = _mm512_cmp_ps_mask(_mm512_loadu_ps(x + i),
                                           _mm512_setzero_ps(), _CMP_NEQ_UQ);

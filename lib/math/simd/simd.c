@@ -14,7 +14,7 @@ const struct simd *const simd_all[] = {
 #elif defined(__aarch64__)
     &simd_neon,
 #endif
-    &simd_plain,  NULL};
+    &simd_plain, NULL};
 
 enum err_code simd_start(struct err *e)
 {

@@ -157,7 +157,7 @@ static void apply(const struct operator *op, float *y, const float *x, size_t B,
                 const float *row = x + b * n_in;
                 size_t count = simd->nonzeros(index, row, n_in);
                 simd->columns_add(y + b * n_out, op->packed, index, count, row,
-                            n_out);
+                                  n_out);
             }
             arena_rewind(scratch, mark);
             return;
