@@ -5,6 +5,7 @@
 #include "lib/base/json.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
+#include "tests/support/caught.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -16,29 +17,6 @@ Suite *suite_access(void);
 static struct access rules;
 static struct account account;
 static struct api_request request;
-static FILE *caught;
-static int real_stderr;
-
-static void catch_stderr(void)
-{
-    caught = tmpfile();
-    ck_assert_ptr_nonnull(caught);
-    real_stderr = dup(STDERR_FILENO);
-    ck_assert_int_ge(dup2(fileno(caught), STDERR_FILENO), 0);
-}
-
-/* What was logged since, freed by mem_free. */
-static char *read_caught(void)
-{
-    char *text = mem_must(1, 1 << 20);
-
-    dup2(real_stderr, STDERR_FILENO);
-    close(real_stderr);
-    rewind(caught);
-    text[fread(text, 1, (1 << 20) - 1, caught)] = 0;
-    fclose(caught);
-    return text;
-}
 
 static void setup(void)
 {
@@ -73,12 +51,12 @@ static size_t count_logged(size_t n, int status)
 {
     char id[24];
 
-    catch_stderr();
+    caught_begin();
     for (size_t i = 0; i < n; i++) {
         snprintf(id, sizeof id, "request-%zu", i);
         say(id, status);
     }
-    char *text = read_caught();
+    char *text = caught_read();
     size_t lines = count_lines(text);
     mem_free(text);
     return lines;
@@ -92,9 +70,9 @@ START_TEST(a_line_tells_all_but_the_query)
     account.rows = 3;
     account.stages[STAGE_QUEUE] = 5000;
     account.stages[STAGE_COMPUTE] = 99999;
-    catch_stderr();
+    caught_begin();
     say("a \"b\"", 200);
-    char *text = read_caught();
+    char *text = caught_read();
     ck_assert_ptr_nonnull(strstr(text, "id=\"a \\\"b\\\"\" method=GET "
                                        "path=\"/x\" status=200 us="));
     ck_assert_ptr_nonnull(
@@ -104,9 +82,9 @@ START_TEST(a_line_tells_all_but_the_query)
     mem_free(text);
     request.token = "ci";
     request.trace = "4bf92f3577b34da6a3ce929d0e0e4736";
-    catch_stderr();
+    caught_begin();
     say("a", 200);
-    text = read_caught();
+    text = caught_read();
     ck_assert_ptr_nonnull(
         strstr(text, " token=\"ci\" trace=4bf92f3577b34da6a3ce929d0e0e4736\n"));
     mem_free(text);
@@ -116,9 +94,9 @@ END_TEST
 START_TEST(a_refusal_tells_its_reason)
 {
     account.refusal = METERS_QUEUE;
-    catch_stderr();
+    caught_begin();
     say("a", 503);
-    char *text = read_caught();
+    char *text = caught_read();
     ck_assert_ptr_nonnull(strstr(text, " bytes=5 reason=queue_full\n"));
     mem_free(text);
 }
@@ -133,12 +111,12 @@ START_TEST(each_line_of_json_parses)
 
     log_set(LOG_INFO, LOG_JSON);
     account.route = &routes[0];
-    catch_stderr();
+    caught_begin();
     for (size_t i = 0; i < 7; i++) {
         request.target = ids[6 - i];
         say(ids[i], 200);
     }
-    char *text = read_caught();
+    char *text = caught_read();
     ck_assert_uint_eq(count_lines(text), 7);
     char *line = text;
     for (size_t i = 0; i < 7; i++) {
@@ -189,9 +167,9 @@ START_TEST(floods_are_cut_and_counted)
     ck_assert_uint_lt(count_logged(5000, 503), 5000 - ACCESS_REFUSALS);
     rules.second--; /* the next request is of another second */
     rules.refusals = ACCESS_REFUSALS + 40;
-    catch_stderr();
+    caught_begin();
     say("next", 200);
-    char *text = read_caught();
+    char *text = caught_read();
     ck_assert_ptr_nonnull(strstr(text, " http not-logged refusals=40\n"));
     ck_assert_uint_eq(count_lines(text), 2);
     mem_free(text);

@@ -3,6 +3,7 @@
 #include "lib/base/lock.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
+#include "tests/support/caught.h"
 
 #include <check.h>
 #include <regex.h>
@@ -12,28 +13,11 @@
 
 Suite *suite_log(void);
 
-static FILE *caught;
-static int real_stderr;
-
-/* Sends standard error to a file until read_caught. */
-static void catch_stderr(void)
-{
-    caught = tmpfile();
-    ck_assert_ptr_nonnull(caught);
-    real_stderr = dup(STDERR_FILENO);
-    ck_assert_int_ge(dup2(fileno(caught), STDERR_FILENO), 0);
-}
-
+/* Ends catching; logging is as it is at first again. */
 static char *read_caught(void)
 {
-    char *text = mem_must(1, 1 << 20);
+    char *text = caught_read();
 
-    dup2(real_stderr, STDERR_FILENO);
-    close(real_stderr);
-    rewind(caught);
-    size_t n = fread(text, 1, (1 << 20) - 1, caught);
-    text[n] = 0;
-    fclose(caught);
     log_set(LOG_INFO, LOG_TEXT);
     return text;
 }
@@ -53,7 +37,7 @@ static void check_matches(const char *text, const char *pattern)
 START_TEST(a_line_has_time_level_component_event_and_pairs)
 {
     log_set(LOG_INFO, LOG_TEXT);
-    catch_stderr();
+    caught_begin();
     log_event(LOG_INFO, "registry", "loaded", "model=%s ms=%d", "faces", 41);
     log_event(LOG_ERROR, "server", "stopped", NULL);
     char *text = read_caught();
@@ -67,7 +51,7 @@ END_TEST
 START_TEST(levels_above_the_wanted_one_are_silent)
 {
     log_set(LOG_WARN, LOG_TEXT);
-    catch_stderr();
+    caught_begin();
     ck_assert(log_enabled(LOG_ERROR) && log_enabled(LOG_WARN));
     ck_assert(!log_enabled(LOG_INFO) && !log_enabled(LOG_DEBUG));
     log_event(LOG_INFO, "a", "b", NULL);
@@ -109,7 +93,7 @@ START_TEST(hostile_values_stay_within_one_line)
     memset(long_text, 'x', sizeof long_text);
     long_text[sizeof long_text - 1] = 0;
     log_set(LOG_INFO, LOG_TEXT);
-    catch_stderr();
+    caught_begin();
     log_event(LOG_INFO, "a", "b", "path=%s", "x\n2026 error a forged\r");
     log_event(LOG_INFO, "a", "b", "path=%s", long_text);
     log_set(LOG_INFO, LOG_JSON);
@@ -131,7 +115,7 @@ START_TEST(the_json_form_is_one_object_with_typed_members)
     struct err e = {0};
 
     log_set(LOG_INFO, LOG_JSON);
-    catch_stderr();
+    caught_begin();
     log_event(LOG_WARN, "http", "request",
               "id=%s n=%d f=%s yes=true no=null text=%s bad=%s empty= word",
               "a-1", 7, "1.5e3", log_quote(quoted, sizeof quoted, "x \"y\"\n"),
@@ -158,7 +142,7 @@ END_TEST
 START_TEST(logging_does_not_allocate)
 {
     log_set(LOG_INFO, LOG_JSON);
-    catch_stderr();
+    caught_begin();
     mem_fail_after(0);
     log_event(LOG_INFO, "a", "b", "k=%s", "v");
     ck_assert_ptr_null(mem_raw(1)); /* the failure is still to come */
@@ -182,7 +166,7 @@ START_TEST(lines_of_many_threads_do_not_mix)
     int counts[3] = {0};
 
     log_set(LOG_INFO, LOG_TEXT);
-    catch_stderr();
+    caught_begin();
     for (int i = 0; i < 3; i++)
         threads[i] = thread_start("chatter", chatter, names[i]);
     for (int i = 0; i < 3; i++)
