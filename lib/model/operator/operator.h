@@ -24,7 +24,8 @@ struct operator;
 enum operator_role {
     OPERATOR_ENCODES, /* in -> code */
     OPERATOR_RECURS,  /* code -> code */
-    OPERATOR_DECODES  /* code -> in */
+    OPERATOR_DECODES, /* code -> in */
+    OPERATOR_ROLES    /* how many there are */
 };
 
 /* The part of a picture that a unit of the code looks at (or draws), for
