@@ -29,7 +29,8 @@ LEVEL static size_t list_nonzeros(uint32_t *index, const float *x, size_t n)
     for (; i + WIDTH <= n; i += WIDTH) {
         __mmask16 on = _mm512_cmp_ps_mask(_mm512_loadu_ps(x + i),
                                           _mm512_setzero_ps(), _CMP_NEQ_UQ);
-        _mm512_mask_compressstoreu_epi32(index + count, on, place);
+        _mm512_storeu_si512(index + count,
+                            _mm512_maskz_compress_epi32(on, place));
         count += (size_t)__builtin_popcount(on);
         place = _mm512_add_epi32(place, _mm512_set1_epi32(WIDTH));
     }
