@@ -177,8 +177,8 @@ int main(int argc, char **argv)
     if (!b.team)
         die("out of memory");
     b.stepper = stepper_new(b.m, b.d, b.team, ROWS, &b.e);
-    if (!b.stepper || optimiser_init(&b.optimiser, &settings,
-                                     b.m->params.total, &b.e))
+    if (!b.stepper ||
+        optimiser_init(&b.optimiser, &settings, b.m->params.total, &b.e))
         die(b.e.msg);
     start(&b);
     while (fgets(line, sizeof line, stdin)) {

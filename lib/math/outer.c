@@ -1,6 +1,5 @@
-/* Outer products by blocks of rows, so that the rows of x that a block needs
- * again and again stay in the second cache; a row of dw is added to while it
- * is in registers.
+/* Outer products by blocks of rows, so that the rows that a block needs again
+ * and again stay in the second cache. What is added to stays in registers.
  */
 #include "lib/math/outer.h"
 
@@ -9,41 +8,84 @@
 #include "lib/math/kernels.h"
 #include "lib/math/simd/simd.h"
 
-enum { BLOCK = 128 };
+#include <string.h>
 
-/* Above this share of dy a dense product is the faster one. */
-static const float sparse_share = 0.6f;
+/* PANEL columns of dy over a block stay in the first cache. */
+enum { BLOCK = 128, PANEL = 64 };
 
-/* One block: dy transposed lists the rows that each row of dw needs. */
-static void add_block(float *dw, const float *dy, const float *x, size_t M,
-                      size_t N, size_t B, float *turned, uint32_t *index)
+/* The work of each way, as multiplications of a dense product: of one that is
+ * not left out, and by x also of each number of dw. Measured with AVX-512 on
+ * Zen 4. */
+static const double by_dy_each = 1.7, by_x_each = 1.4, by_x_number = 16;
+
+struct outer {
+    float *turned;   /* the sparse side of a block, transposed */
+    uint32_t *index; /* (BLOCK) of the rows that are not 0 in one of its rows */
+    float *panel;    /* (BLOCK,PANEL) columns of dy */
+    float *sums;     /* (N,PANEL) columns of dw */
+};
+
+static void add_by_dy(const struct outer *o, float *dw, const float *dy,
+                      const float *x, size_t M, size_t N, size_t B)
 {
-    transpose(turned, dy, B, M);
+    transpose(o->turned, dy, B, M);
     for (size_t m = 0; m < M; m++) {
-        const float *slopes = turned + m * B;
-        size_t count = simd->nonzeros(index, slopes, B);
-        simd->columns_add(dw + m * N, x, index, count, slopes, N);
+        const float *slopes = o->turned + m * B;
+        size_t count = simd->nonzeros(o->index, slopes, B);
+        simd->columns_add(dw + m * N, x, o->index, count, slopes, N);
+    }
+}
+
+/* Rows of dw by as many as a panel has columns. */
+static void add_by_x(const struct outer *o, float *dw, const float *dy,
+                     const float *x, size_t M, size_t N, size_t B)
+{
+    transpose(o->turned, x, B, N);
+    for (size_t m = 0; m < M; m += PANEL) {
+        size_t width = M - m < PANEL ? M - m : PANEL;
+        for (size_t b = 0; b < B; b++)
+            memcpy(o->panel + b * width, dy + b * M + m, width * sizeof *dy);
+        memset(o->sums, 0, N * width * sizeof *o->sums);
+        for (size_t n = 0; n < N; n++) {
+            const float *code = o->turned + n * B;
+            size_t count = simd->nonzeros(o->index, code, B);
+            simd->columns_add(o->sums + n * width, o->panel, o->index, count,
+                              code, width);
+        }
+        transpose_add(dw + m * N, o->sums, N, width);
     }
 }
 
 void outer_add(float *dw, const float *dy, const float *x, size_t M, size_t N,
                size_t B, struct arena *scratch)
 {
-    if ((float)nonzeros_count(dy, B * M) > sparse_share * (float)(B * M)) {
+    double dense = (double)M * (double)N * (double)B;
+    double by_dy = by_dy_each * (double)nonzeros_count(dy, B * M) * (double)N;
+    double by_x =
+        by_x_each * (double)nonzeros_count(x, B * N) * (double)M +
+        by_x_number * (double)M * (double)N * (double)((B + BLOCK - 1) / BLOCK);
+    if (dense < by_dy && dense < by_x) {
         blas_gemm(dw, BLAS_TRANSPOSED, dy, BLAS_PLAIN, x, M, N, B, 1, 1);
         return;
     }
+    size_t wider = M > N ? M : N;
     struct arena_mark mark = arena_mark(scratch);
-    float *turned = arena_take(scratch, BLOCK * M, sizeof *turned);
-    uint32_t *index = arena_take(scratch, BLOCK, sizeof *index);
+    struct outer o = {
+        .turned = arena_take(scratch, BLOCK * wider, sizeof *o.turned),
+        .index = arena_take(scratch, BLOCK, sizeof *o.index),
+        .panel = arena_take(scratch, BLOCK * PANEL, sizeof *o.panel),
+        .sums = arena_take(scratch, N * PANEL, sizeof *o.sums)};
     for (size_t b = 0; b < B; b += BLOCK) {
         size_t rows = B - b < BLOCK ? B - b : BLOCK;
-        add_block(dw, dy + b * M, x + b * N, M, N, rows, turned, index);
+        (by_dy < by_x ? add_by_dy : add_by_x)(&o, dw, dy + b * M, x + b * N, M,
+                                              N, rows);
     }
     arena_rewind(scratch, mark);
 }
 
-size_t outer_scratch_bytes(size_t M)
+size_t outer_scratch_bytes(size_t M, size_t N)
 {
-    return BLOCK * (M * sizeof(float) + sizeof(uint32_t)) + 2 * MEM_ALIGN;
+    size_t wider = M > N ? M : N;
+    return (BLOCK * (wider + PANEL) + N * PANEL) * sizeof(float) +
+           BLOCK * sizeof(uint32_t) + 4 * MEM_ALIGN;
 }

@@ -15,7 +15,7 @@
 #include <string.h>
 
 /* Above this share of non-zero inputs a dense product is the faster one. */
-static const float sparse_share = 0.35f;
+static const float sparse_share = 0.55f;
 
 static size_t outputs(const struct operator *op)
 {
@@ -189,6 +189,25 @@ static void adjoint(const struct operator *op, float *dx, const float *dy,
     arena_rewind(scratch, mark);
 }
 
+static void adjoint_at(const struct operator *op, float *dx, const float *z,
+                       const float *dy, size_t B, struct arena *scratch)
+{
+    size_t n_out = outputs(op), n_in = inputs(op);
+    if (!op->packed ||
+        (float)nonzeros_count(z, B * n_in) > sparse_share * (float)(B * n_in)) {
+        adjoint(op, dx, dy, B, scratch);
+        return;
+    }
+    struct arena_mark mark = arena_mark(scratch);
+    uint32_t *index = arena_take(scratch, n_in, sizeof *index);
+    for (size_t b = 0; b < B; b++) {
+        size_t count = simd->nonzeros(index, z + b * n_in, n_in);
+        simd->columns_dot(dx + b * n_in, op->packed, index, count,
+                          dy + b * n_out, n_out);
+    }
+    arena_rewind(scratch, mark);
+}
+
 static void gradient(const struct operator *op, float *dw, const float *dy,
                      const float *x, size_t B, struct arena *scratch)
 {
@@ -213,7 +232,7 @@ static size_t scratch_bytes(const struct operator *op, size_t B)
 {
     (void)B;
     return (inputs(op) + outputs(op)) * sizeof(uint32_t) +
-           outer_scratch_bytes(outputs(op)) + 2 * MEM_ALIGN;
+           outer_scratch_bytes(outputs(op), inputs(op)) + 2 * MEM_ALIGN;
 }
 
 const struct operator_kind operator_dense = {
@@ -231,6 +250,7 @@ const struct operator_kind operator_dense = {
     .unprepare = unprepare,
     .apply = apply,
     .adjoint = adjoint,
+    .adjoint_at = adjoint_at,
     .gradient = gradient,
     .columns = columns,
     .emit = emit,
