@@ -96,7 +96,7 @@ $(O)/tests: $(TESTS_O) $(PARTS_O) $(O)/libsparsed.a $(O)/flags
 	@echo '  link $@'
 	$(Q)$(LINK) -o $@ $(TESTS_O) $(PARTS_O) $(O)/libsparsed.a $(CHECK_LIBS) $(LIBS)
 
-$(O)/bench $(O)/conv $(O)/store $(O)/overload: $(O)/%: $(O)/o/bench/%.o $(O)/libsparsed.a $(O)/flags
+$(O)/bench $(O)/conv $(O)/encode $(O)/store $(O)/overload: $(O)/%: $(O)/o/bench/%.o $(O)/libsparsed.a $(O)/flags
 	@echo '  link $@'
 	$(Q)$(LINK) -o $@ $< $(O)/libsparsed.a $(LIBS)
 
@@ -146,7 +146,7 @@ deps-test: | deps
 	@sh scripts/deps.sh test
 
 -include $(LIB_O:.o=.d) $(SERVER_O:.o=.d) $(TESTS_O:.o=.d) $(O)/o/bench/bench.d \
-         $(O)/o/bench/conv.d $(O)/o/bench/store.d $(O)/o/bench/overload.d
+         $(O)/o/bench/conv.d $(O)/o/bench/encode.d $(O)/o/bench/store.d $(O)/o/bench/overload.d
 
 # ---- use ----
 
