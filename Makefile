@@ -96,7 +96,9 @@ $(O)/tests: $(TESTS_O) $(PARTS_O) $(O)/libsparsed.a $(O)/flags
 	@echo '  link $@'
 	$(Q)$(LINK) -o $@ $(TESTS_O) $(PARTS_O) $(O)/libsparsed.a $(CHECK_LIBS) $(LIBS)
 
-$(O)/bench $(O)/conv $(O)/train $(O)/store $(O)/overload: $(O)/%: $(O)/o/bench/%.o $(O)/libsparsed.a $(O)/flags
+# The programs that are measured, or measure.
+BENCHES := $(basename $(notdir $(wildcard bench/*.c)))
+$(BENCHES:%=$(O)/%): $(O)/%: $(O)/o/bench/%.o $(O)/libsparsed.a $(O)/flags
 	@echo '  link $@'
 	$(Q)$(LINK) -o $@ $< $(O)/libsparsed.a $(LIBS)
 
@@ -145,8 +147,8 @@ deps:
 deps-test: | deps
 	@sh scripts/deps.sh test
 
--include $(LIB_O:.o=.d) $(SERVER_O:.o=.d) $(TESTS_O:.o=.d) $(O)/o/bench/bench.d \
-         $(O)/o/bench/conv.d $(O)/o/bench/train.d $(O)/o/bench/store.d $(O)/o/bench/overload.d
+-include $(LIB_O:.o=.d) $(SERVER_O:.o=.d) $(TESTS_O:.o=.d) \
+         $(BENCHES:%=$(O)/o/bench/%.d)
 
 # ---- use ----
 
