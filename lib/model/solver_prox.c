@@ -107,7 +107,7 @@ static void step(struct block *k)
     if (k->step == 0)
         find_scale(k, k->other);
     shrink(k, k->other);
-    dec->kind->apply(dec, k->other_drawn, k->other, k->running, scratch);
+    dec->kind->apply(dec, k->other_drawn, NULL, k->other, k->running, scratch);
 }
 
 /* ---- what became of it, row by row ---- */
