@@ -43,8 +43,10 @@ void api_response_header(struct api_response *r, const char *name,
 {
     assert(r->n_headers < API_MAX_HEADERS);
     size_t i = r->n_headers++;
+    size_t length = strnlen(value, sizeof r->headers[i].value - 1);
     r->headers[i].name = name;
-    snprintf(r->headers[i].value, sizeof r->headers[i].value, "%s", value);
+    memcpy(r->headers[i].value, value, length);
+    r->headers[i].value[length] = 0;
 }
 
 struct buf *api_response_json(struct api_response *r, int status)
@@ -332,19 +334,45 @@ static bool may_set_steps(const char *query)
            (strstr(query, "steps") != NULL || strchr(query, '%') != NULL);
 }
 
-static bool json_is_slow(const char *text, size_t length)
+/* Whether the text has "steps", quotes and all: these are few, so they are
+ * looked for. */
+static bool names_steps(const char *text, size_t length)
+{
+    static const char steps[] = "\"steps\"";
+    const size_t size = sizeof steps - 1;
+    const char *end = text + length;
+
+    while ((text = memchr(text, '"', (size_t)(end - text))) != NULL) {
+        if ((size_t)(end - text) >= size && memcmp(text, steps, size) == 0)
+            return true;
+        text++;
+    }
+    return false;
+}
+
+/* Of '[' and '{', which differ in one bit. By the block, so that a byte can
+ * count: that is many at a time. */
+static size_t count_lists(const char *text, size_t length)
 {
     size_t lists = 0;
 
+    for (size_t i = 0; i < length;) {
+        size_t block = length - i < UINT8_MAX ? length : i + UINT8_MAX;
+        uint8_t n = 0;
+        for (; i < block; i++)
+            n += (text[i] | 0x20) == '{';
+        lists += n;
+    }
+    return lists;
+}
+
+static bool json_is_slow(const char *text, size_t length)
+{
     if (length == 0)
         return false;
-    if (length > API_QUICK_BYTES || text == NULL ||
-        memchr(text, '\\', length) != NULL ||
-        memmem(text, length, "\"steps\"", 7) != NULL)
-        return true;
-    for (size_t i = 0; i < length; i++)
-        lists += text[i] == '[' || text[i] == '{';
-    return lists > QUICK_LISTS;
+    return length > API_QUICK_BYTES || text == NULL ||
+           memchr(text, '\\', length) != NULL || names_steps(text, length) ||
+           count_lists(text, length) > QUICK_LISTS;
 }
 
 /* JSON, and maybe bytes behind it. */
