@@ -78,13 +78,16 @@ static inline const char *read_plain(const char *at, float *value)
     return at;
 }
 
-/* Of eight bytes as they lie in memory, the first `n`, 0 < n < 8. */
-static inline uint64_t first_bytes(uint64_t eight, size_t n)
+/* Of eight bytes as they lie in memory, all but the last `bits`. */
+static inline uint64_t first_bytes(const char *at, unsigned bits)
 {
+    uint64_t eight;
+
+    memcpy(&eight, at, sizeof eight);
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-    return eight >> (64 - 8 * n);
+    return eight >> bits;
 #else
-    return eight << (64 - 8 * n);
+    return eight << bits;
 #endif
 }
 
@@ -92,22 +95,23 @@ size_t json_scan_floats(const char *text, size_t length, float *out, size_t n,
                         size_t *used)
 {
     const char *at = text, *end = text + length;
-    uint64_t eight, same = 0;
-    size_t i = 0, step = 8; /* none may be the same as yet */
-    float value = 0;
+    size_t i = 0;
+    float value;
 
-    while (i < n && end - at >= 8) {
-        memcpy(&eight, at, sizeof eight);
-        if (step >= 8 || first_bytes(eight, step) != same) {
-            const char *next =
-                end - at < LOOK_BYTES ? NULL : read_plain(at, &value);
-            if (next == NULL || *next != ',')
-                break;
-            step = (size_t)(next - at) + 1 + (next[1] == ' ');
-            same = step < 8 ? first_bytes(eight, step) : 0;
-        }
+    while (i < n && end - at >= LOOK_BYTES) {
+        const char *next = read_plain(at, &value);
+        if (next == NULL || *next != ',')
+            break;
+        size_t step = (size_t)(next - at) + 1 + (next[1] == ' ');
         out[i++] = value;
         at += step;
+        if (step >= 8)
+            continue;
+        unsigned rest = 64 - 8 * (unsigned)step;
+        uint64_t same = first_bytes(at - step, rest);
+        for (; i < n && end - at >= 8 && first_bytes(at, rest) == same;
+             at += step)
+            out[i++] = value;
     }
     *used = (size_t)(at - text);
     return i;
