@@ -38,6 +38,18 @@ void api_response_fini(struct api_response *r)
     buf_fini(&r->body);
 }
 
+void api_response_reset(struct api_response *r, size_t keep_bytes)
+{
+    struct buf body = r->body;
+
+    if (body.room > keep_bytes)
+        buf_fini(&body);
+    else
+        buf_reset(&body);
+    memset(r, 0, offsetof(struct api_response, headers));
+    r->body = body;
+}
+
 void api_response_header(struct api_response *r, const char *name,
                          const char *value)
 {
@@ -272,6 +284,24 @@ static struct call call_make(struct api *api, const struct api_request *request,
     };
     options_init(&call.options);
     return call;
+}
+
+bool api_match(const struct api_request *request, struct route_match *m)
+{
+    char allow[API_ID_BYTES];
+    struct call call = call_make(NULL, request, NULL);
+
+    if (!route_find(&call, allow, sizeof allow))
+        return false;
+    *m = (struct route_match){
+        .route = call.route,
+        .version = call.version,
+        .unit = call.unit,
+        .sample = call.sample,
+        .job = call.job,
+    };
+    memcpy(m->model, call.model, sizeof m->model);
+    return true;
 }
 
 bool api_refuse_early(struct api *api, const struct api_request *request,

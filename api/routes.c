@@ -324,12 +324,26 @@ static void allow_all(char *allow, size_t size)
     }
 }
 
+static void take_match(struct call *call, const struct route_match *m)
+{
+    call->route = m->route;
+    memcpy(call->model, m->model, sizeof call->model);
+    call->version = m->version;
+    call->unit = m->unit;
+    call->sample = m->sample;
+    call->job = m->job;
+}
+
 bool route_find(struct call *call, char *allow, size_t size)
 {
     const struct api_request *request = call->request;
 
-    call->route = NULL;
     allow[0] = 0;
+    if (request->match != NULL) {
+        take_match(call, request->match);
+        return true;
+    }
+    call->route = NULL;
     if (find_row(call, allow, size))
         return true;
     if (request->target != NULL && strcmp(request->target, "*") == 0 &&

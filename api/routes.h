@@ -42,7 +42,7 @@ extern const struct route routes[];
 /* NULL: FAMILY_PLAIN. */
 enum route_family route_family_of(const char *target);
 
-/* Finds the row and fills call->route and the parts of the path. Otherwise
+/* Finds the row, if the request does not have it, and fills call->route and the parts of the path. Otherwise
  * false: call->route is NULL, and `allow` (size bytes) holds the methods that
  * the path does have, as in "GET, HEAD, OPTIONS", or "" if there is no such
  * path. */
