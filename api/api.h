@@ -85,13 +85,13 @@ struct route_match {
 };
 
 struct api_request {
-    const char *method;           /* "GET" */
-    const char *target;           /* raw path, not decoded, without the query */
+    const char *method; /* "GET" */
+    const char *target; /* raw path, not decoded, without the query */
     const struct route_match *match; /* what api_match found for the two, so
                                         that they are read once, or NULL */
-    const char *query;            /* raw, without '?'; "" if there is none */
-    const char *content_type;     /* headers: NULL if absent */
-    const char *content_encoding; /* `body` is decoded already */
+    const char *query;               /* raw, without '?'; "" if there is none */
+    const char *content_type;        /* headers: NULL if absent */
+    const char *content_encoding;    /* `body` is decoded already */
     const char *accept;
     const char *accept_encoding;
     const char *if_match;

@@ -133,8 +133,7 @@ void buf_printf(struct buf *b, const char *format, ...)
     if (length < 0)
         b->failed = true;
     /* Most texts fit at once. */
-    if (length >= 0 && (size_t)length >= left &&
-        make_room(b, (size_t)length)) {
+    if (length >= 0 && (size_t)length >= left && make_room(b, (size_t)length)) {
         va_start(args, format);
         vsnprintf(b->data + b->length, (size_t)length + 1, format, args);
         va_end(args);

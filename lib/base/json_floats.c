@@ -20,8 +20,8 @@
 #define HALF ((uint64_t)1 << 28)
 #define DOUBT 8
 
-static const uint64_t power10[] = {
-    1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000};
+static const uint64_t power10[] = {1,      10,      100,      1000,     10000,
+                                   100000, 1000000, 10000000, 100000000};
 static const double tenth[] = {1e0,   1e-1,  1e-2,  1e-3,  1e-4,  1e-5,  1e-6,
                                1e-7,  1e-8,  1e-9,  1e-10, 1e-11, 1e-12, 1e-13,
                                1e-14, 1e-15, 1e-16, 1e-17, 1e-18, 1e-19};
