@@ -257,10 +257,30 @@ static bool match_segment(struct call *call, const char *pattern, size_t length,
     return strlen(text) == length && memcmp(pattern, text, length) == 0;
 }
 
+/* Whether the words of a pattern are those of the path: where most rows end. */
+static bool match_words(const char *pattern, const struct path *p)
+{
+    for (size_t i = 0; i < p->n; i++) {
+        const char *text = p->segments[i];
+        bool named = pattern[0] == '/' && pattern[1] == '{';
+        if (*pattern++ != '/')
+            return false;
+        for (; *pattern != 0 && *pattern != '/'; pattern++) {
+            if (!named && *pattern != *text++)
+                return false;
+        }
+        if (!named && *text != 0)
+            return false;
+    }
+    return *pattern == 0;
+}
+
 static bool match(struct call *call, const char *pattern, const struct path *p)
 {
     call->model[0] = 0;
     call->version = 0;
+    if (!match_words(pattern, p))
+        return false;
     for (size_t i = 0; i < p->n; i++) {
         if (*pattern != '/')
             return false;
