@@ -110,8 +110,8 @@ $(O)/o/%.o: %.c $(O)/flags | deps
 	@echo '  cc $<'
 	$(Q)$(COMPILE) $(EXTRA) -MMD -MP -c -o $@ $<
 
-$(TESTS_O): private EXTRA = $(CHECK_CFLAGS)
-$(TESTS_O): | deps-test
+$(TESTS_O): private EXTRA = $(CHECK_CFLAGS) -isystem build/gen
+$(TESTS_O): | deps-test build/gen/onnx/onnx.pb-c.c
 
 # A product and a sum in one step, where the processor has it: twice the speed.
 $(O)/o/lib/math/convolution.o: private EXTRA = -ffp-contract=fast

@@ -19,7 +19,7 @@ int graph_positive(struct graph *g, int a)
     return g->apply(g, GRAPH_MAX, a, g->constant(g, "zero", &zero, 1, &one));
 }
 
-static const float *identity(struct graph *g, size_t n)
+static const float *as_it_is(struct graph *g, size_t n)
 {
     size_t count;
     float *matrix = mem_mul(n, n, &count)
@@ -38,7 +38,7 @@ static int turn(struct graph *g, int a, size_t others, size_t n,
 {
     struct convolution *c = arena_take(g->memory, 1, sizeof *c);
     if (!by.matrix)
-        by = (struct graph_axis){"identity", identity(g, n)};
+        by = (struct graph_axis){"as_it_is", as_it_is(g, n)};
     if (!c || !by.matrix)
         return GRAPH_NONE;
     *c = (struct convolution){.channels = 1,

@@ -189,7 +189,7 @@ static struct onnx_value *picture_of(struct onnx_graph *g, int a,
         return onnx_constant(g->file, t->name, ONNX_FLOAT, t->data, 3, dims);
     if (t->picture && space_same(&t->space, s))
         return t->picture;
-    return reshape(g, rows_of(g, a), 3, dims);
+    return reshape(g, t->picture ? t->picture : rows_of(g, a), 3, dims);
 }
 
 /* ---- what is added to a product goes into it ---- */
