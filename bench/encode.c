@@ -37,8 +37,7 @@ static void load(struct bench *b, const char *model, const char *inputs)
 {
     char path[512];
     if (model_find_file(path, sizeof path, model, &b->e) ||
-        !(b->model = model_load(path, &b->e)) ||
-        model_prepare(b->model, &b->e))
+        !(b->model = model_load(path, &b->e)) || model_prepare(b->model, &b->e))
         die(b->e.msg);
     FILE *f = fopen(inputs, "rb");
     if (!f || fseek(f, 0, SEEK_END))

@@ -8,13 +8,14 @@
 #include "lib/base/mem.h"
 #include "lib/math/blas.h"
 #include "lib/math/kernels.h"
+#include "lib/math/outer.h"
 #include "lib/math/simd/simd.h"
 #include "lib/model/operator/operator.h"
 
 #include <string.h>
 
 /* Above this share of non-zero inputs a dense product is the faster one. */
-static const float sparse_share = 0.35f;
+static const float sparse_share = 0.55f;
 
 static size_t outputs(const struct operator *op)
 {
@@ -170,17 +171,47 @@ static void apply(const struct operator *op, float *y, const float *x, size_t B,
 static void adjoint(const struct operator *op, float *dx, const float *dy,
                     size_t B, struct arena *scratch)
 {
-    (void)scratch;
-    blas_gemm(dx, BLAS_PLAIN, dy, BLAS_PLAIN, op->weight->value, B, inputs(op),
-              outputs(op), 1, 1);
+    size_t n_out = outputs(op), n_in = inputs(op);
+    if ((float)nonzeros_count(dy, B * n_out) >
+        sparse_share * (float)(B * n_out)) {
+        blas_gemm(dx, BLAS_PLAIN, dy, BLAS_PLAIN, op->weight->value, B, n_in,
+                  n_out, 1, 1);
+        return;
+    }
+    struct arena_mark mark = arena_mark(scratch);
+    uint32_t *index = arena_take(scratch, n_out, sizeof *index);
+    for (size_t b = 0; b < B; b++) {
+        const float *row = dy + b * n_out;
+        size_t count = simd->nonzeros(index, row, n_out);
+        simd->columns_add(dx + b * n_in, op->weight->value, index, count, row,
+                          n_in);
+    }
+    arena_rewind(scratch, mark);
+}
+
+static void adjoint_at(const struct operator *op, float *dx, const float *z,
+                       const float *dy, size_t B, struct arena *scratch)
+{
+    size_t n_out = outputs(op), n_in = inputs(op);
+    if (!op->packed ||
+        (float)nonzeros_count(z, B * n_in) > sparse_share * (float)(B * n_in)) {
+        adjoint(op, dx, dy, B, scratch);
+        return;
+    }
+    struct arena_mark mark = arena_mark(scratch);
+    uint32_t *index = arena_take(scratch, n_in, sizeof *index);
+    for (size_t b = 0; b < B; b++) {
+        size_t count = simd->nonzeros(index, z + b * n_in, n_in);
+        simd->columns_dot(dx + b * n_in, op->packed, index, count,
+                          dy + b * n_out, n_out);
+    }
+    arena_rewind(scratch, mark);
 }
 
 static void gradient(const struct operator *op, float *dw, const float *dy,
                      const float *x, size_t B, struct arena *scratch)
 {
-    (void)scratch;
-    blas_gemm(dw, BLAS_TRANSPOSED, dy, BLAS_PLAIN, x, outputs(op), inputs(op),
-              B, 1, 1);
+    outer_add(dw, dy, x, outputs(op), inputs(op), B, scratch);
 }
 
 static const float *columns(const struct operator *op, struct arena *scratch)
@@ -200,7 +231,8 @@ static int emit(const struct operator *op, struct graph *g, int x)
 static size_t scratch_bytes(const struct operator *op, size_t B)
 {
     (void)B;
-    return inputs(op) * sizeof(uint32_t) + MEM_ALIGN;
+    return (inputs(op) + outputs(op)) * sizeof(uint32_t) +
+           outer_scratch_bytes(outputs(op), inputs(op)) + 2 * MEM_ALIGN;
 }
 
 const struct operator_kind operator_dense = {
@@ -218,6 +250,7 @@ const struct operator_kind operator_dense = {
     .unprepare = unprepare,
     .apply = apply,
     .adjoint = adjoint,
+    .adjoint_at = adjoint_at,
     .gradient = gradient,
     .columns = columns,
     .emit = emit,
