@@ -278,16 +278,16 @@ asan tsan ubsan:
 	@$(MAKE) --no-print-directory MODE=$@ unit
 	@$(MAKE) --no-print-directory MODE=$@ test-http
 
-bench: $(BIN) $(O)/bench $(O)/conv $(O)/store build/peers/ready ## measure beside peers, write bench/RESULTS.md
-	@sh bench/run.sh $(O)/bench $(BIN) $(O)/conv $(O)/store
+# A machine that cannot have a peer does without its rows.
+bench: $(BIN) $(BENCHES:%=$(O)/%) build/peers/ready ## measure beside peers, write bench/RESULTS.md; ARGS: --only FAMILY, --quick
+	@sh scripts/data.sh mnist fashion-mnist photographs
+	SPARSED=$(BIN) build/peers/bin/python bench/run.py $(ARGS)
+	@python3 bench/check_results.py
 
-# The system's Python, which may have PyTorch; a machine that cannot fetch the
-# rest does without these rows.
-build/peers/ready: bench/peers/requirements.txt
-	@rm -rf build/peers
-	@mkdir -p build/peers
-	-@/usr/bin/python3 -m venv --system-site-packages build/peers && \
-	    build/peers/bin/python -m pip install --quiet -r $<
+build/peers/ready: bench/peers/install.sh $(wildcard bench/peers/*.txt \
+                       bench/peers/http/node/*.json) | deps
+	-@sh scripts/deps.sh bench
+	sh bench/peers/install.sh
 	@touch $@
 
 # Half an hour on two free cores; what an interrupted one has done is kept.
