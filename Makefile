@@ -11,6 +11,7 @@ BLAS ?= $(if $(filter tsan,$(MODE)),ref,openblas)
 # Settings of single targets.
 LISTEN ?= 127.0.0.1:8080
 PREFIX ?= /usr/local
+ONNX_PROTO ?= /usr/include/onnx/onnx.proto
 ARGS ?=
 T ?=
 
@@ -31,7 +32,7 @@ TESTS_C := $(filter-out $(addprefix tests/,lint/% http/% interop/%), \
 ASSETS := $(wildcard openapi.yaml) \
           $(shell find web -type f ! -name '.*' ! -name '*.md' 2>/dev/null)
 
-LIB_O := $(LIB_C:%.c=$(O)/o/%.o) $(O)/o/assets.o
+LIB_O := $(LIB_C:%.c=$(O)/o/%.o) $(O)/o/assets.o $(O)/o/onnx.pb-c.o
 SERVER_O := $(SERVER_C:%.c=$(O)/o/%.o)
 TESTS_O := $(TESTS_C:%.c=$(O)/o/%.o)
 # What of server/ the unit tests link: all but the commands.
@@ -43,7 +44,7 @@ PARTS_O := $(filter-out $(O)/o/server/main.o $(O)/o/server/cmd_%,$(SERVER_O))
 # then kept.
 once = $(eval $(1) := $(shell $(2)))$($(1))
 PACKAGES := libmicrohttpd gnutls libcjson libpng libturbojpeg libzip zlib \
-            sqlite3 $(filter openblas,$(BLAS))
+            sqlite3 libprotobuf-c $(filter openblas,$(BLAS))
 PACKAGES_CFLAGS = $(call once,PACKAGES_CFLAGS,pkg-config --cflags $(PACKAGES))
 PACKAGES_LIBS = $(call once,PACKAGES_LIBS,pkg-config --libs $(PACKAGES))
 CHECK_CFLAGS = $(call once,CHECK_CFLAGS,pkg-config --cflags check)
@@ -96,7 +97,9 @@ $(O)/tests: $(TESTS_O) $(PARTS_O) $(O)/libsparsed.a $(O)/flags
 	@echo '  link $@'
 	$(Q)$(LINK) -o $@ $(TESTS_O) $(PARTS_O) $(O)/libsparsed.a $(CHECK_LIBS) $(LIBS)
 
-$(O)/bench $(O)/conv $(O)/store $(O)/overload: $(O)/%: $(O)/o/bench/%.o $(O)/libsparsed.a $(O)/flags
+# The programs that are measured, or measure.
+BENCHES := $(basename $(notdir $(wildcard bench/*.c)))
+$(BENCHES:%=$(O)/%): $(O)/%: $(O)/o/bench/%.o $(O)/libsparsed.a $(O)/flags
 	@echo '  link $@'
 	$(Q)$(LINK) -o $@ $< $(O)/libsparsed.a $(LIBS)
 
@@ -129,6 +132,21 @@ $(O)/o/assets.o: build/gen/assets.c $(O)/flags api/assets.h | deps
 	@mkdir -p $(@D)
 	$(Q)$(COMPILE) -c -o $@ $<
 
+# The messages of ONNX files, from the system's description of them. That it is
+# a system header keeps warnings to our own code.
+build/gen/onnx/onnx.pb-c.c: | deps
+	@mkdir -p build/gen
+	@echo '  protoc-c $(ONNX_PROTO)'
+	$(Q)protoc-c --proto_path='$(ONNX_PROTO:%/onnx/onnx.proto=%)' \
+	    --c_out=build/gen onnx/onnx.proto
+
+$(O)/o/onnx.pb-c.o: build/gen/onnx/onnx.pb-c.c $(O)/flags
+	@mkdir -p $(@D)
+	$(Q)$(COMPILE) -isystem build/gen -c -o $@ $<
+
+$(O)/o/lib/data/onnx_write.o: private EXTRA = -isystem build/gen
+$(O)/o/lib/data/onnx_write.o: build/gen/onnx/onnx.pb-c.c
+
 # Notes of what a folder was made from. They change only when that changes, so
 # new flags, and files added or removed, rebuild what they must.
 $(O)/flags: NOTE = $(COMPILE) $(LINK)
@@ -145,8 +163,8 @@ deps:
 deps-test: | deps
 	@sh scripts/deps.sh test
 
--include $(LIB_O:.o=.d) $(SERVER_O:.o=.d) $(TESTS_O:.o=.d) $(O)/o/bench/bench.d \
-         $(O)/o/bench/conv.d $(O)/o/bench/store.d $(O)/o/bench/overload.d
+-include $(LIB_O:.o=.d) $(SERVER_O:.o=.d) $(TESTS_O:.o=.d) \
+         $(BENCHES:%=$(O)/o/bench/%.d)
 
 # ---- use ----
 

@@ -26,6 +26,9 @@ library libturbojpeg | libturbojpeg0-dev | libjpeg-turbo's TurboJPEG
 library libzip | libzip-dev | libzip
 library sqlite3 | libsqlite3-dev | SQLite 3.37 or later
 library zlib | zlib1g-dev | zlib
+library libprotobuf-c | libprotobuf-c-dev | protobuf-c
+command protoc-c | protobuf-c-compiler | protobuf-c's compiler
+file /usr/include/onnx/onnx.proto | libonnx-dev | ONNX's description of its files
 END
     ;;
     test) needs build && cat <<'END'
@@ -76,6 +79,7 @@ have()
     command) command -v "$2" ;;
     header) echo "#include <$2>" | cc -E - ;;
     library) pkg-config --exists "$2" ;;
+    file) test -r "$2" ;;
     module) python3 -c "import $2" ;;
     esac >/dev/null 2>&1
 }

@@ -29,8 +29,9 @@
 /* Number of non-zero entries. */
 size_t nonzeros_count(const float *x, size_t n);
 
-/* out (columns, rows) = in (rows, columns) transposed. */
+/* out (columns, rows) = or += in (rows, columns) transposed. */
 void transpose(float *out, const float *in, size_t rows, size_t columns);
+void transpose_add(float *out, const float *in, size_t rows, size_t columns);
 
 /* Sums in double. */
 double vec_dot(const float *a, const float *b, size_t n);

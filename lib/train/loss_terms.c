@@ -6,6 +6,15 @@
 
 #include <string.h>
 
+/* Whether all that comes of the gradient on the code is what passes through the
+ * units that are on. */
+static bool only_where_on(const struct layer *l)
+{
+    const struct encoder *enc = &l->encoder;
+    return l->dec.kind->adjoint_at && enc->f && enc->f->rests && !enc->gain &&
+           !l->structure.kind->code;
+}
+
 /* Adds 1/2 ||D z - x||^2 to the sums and its gradient to those of D, to dz
  * (B,n) and to dx (B,in), of which each may be NULL: not wanted. */
 static enum err_code reconstruct(struct run *r, const struct layer *l,
@@ -29,7 +38,9 @@ static enum err_code reconstruct(struct run *r, const struct layer *l,
     if (grads)
         l->dec.kind->gradient(&l->dec, grads + l->dec.weight->offset, residual,
                               z, r->B, r->memory);
-    if (dz)
+    if (dz && only_where_on(l))
+        l->dec.kind->adjoint_at(&l->dec, dz, z, residual, r->B, r->memory);
+    else if (dz)
         l->dec.kind->adjoint(&l->dec, dz, residual, r->B, r->memory);
     if (dx)
         vec_add(dx, residual, -1.0f, size);

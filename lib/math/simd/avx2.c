@@ -106,9 +106,56 @@ static void columns_add(float *restrict out, const float *restrict columns,
     panels_add(panels, 14, WIDTH, out, columns, index, count, x, rows);
 }
 
+LEVEL static inline float total(__m256 x)
+{
+    __m128 half =
+        _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+    half = _mm_add_ps(half, _mm_movehl_ps(half, half));
+    return _mm_cvtss_f32(_mm_add_ss(half, _mm_movehdup_ps(half)));
+}
+
+/* `together` columns side by side: y is read once for all of them, and no sum
+ * waits for the one before. */
+LEVEL static inline __attribute__((always_inline)) void
+dots(float *out, const float *columns, const uint32_t *index, const float *y,
+     size_t rows, const size_t together)
+{
+    __m256 sum[4];
+    const float *c[4];
+    for (size_t j = 0; j < together; j++) {
+        c[j] = columns + (size_t)index[j] * rows;
+        sum[j] = _mm256_setzero_ps();
+    }
+    size_t r = 0;
+    for (; r + WIDTH <= rows; r += WIDTH) {
+        __m256 part = _mm256_loadu_ps(y + r);
+        for (size_t j = 0; j < together; j++)
+            sum[j] = _mm256_fmadd_ps(_mm256_loadu_ps(c[j] + r), part, sum[j]);
+    }
+    for (size_t j = 0; j < together; j++) {
+        float rest = total(sum[j]);
+        for (size_t i = r; i < rows; i++)
+            rest += c[j][i] * y[i];
+        out[index[j]] += rest;
+    }
+}
+
+LEVEL static void columns_dot(float *restrict out,
+                              const float *restrict columns,
+                              const uint32_t *restrict index, size_t count,
+                              const float *restrict y, size_t rows)
+{
+    size_t k = 0;
+    for (; k + 4 <= count; k += 4)
+        dots(out, columns, index + k, y, rows, 4);
+    for (; k < count; k++)
+        dots(out, columns, index + k, y, rows, 1);
+}
+
 const struct simd simd_avx2 = {.name = "avx2",
                                .runs = runs,
                                .nonzeros = list_nonzeros,
-                               .columns_add = columns_add};
+                               .columns_add = columns_add,
+                               .columns_dot = columns_dot};
 
 #endif

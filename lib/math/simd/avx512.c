@@ -95,9 +95,48 @@ static void columns_add(float *restrict out, const float *restrict columns,
     panels_add(panels, 28, WIDTH, out, columns, index, count, x, rows);
 }
 
+/* `together` columns side by side: y is read once for all of them, and no sum
+ * waits for the one before. */
+LEVEL static inline __attribute__((always_inline)) void
+dots(float *out, const float *columns, const uint32_t *index, const float *y,
+     size_t rows, const size_t together)
+{
+    __m512 sum[4];
+    const float *c[4];
+    for (size_t j = 0; j < together; j++) {
+        c[j] = columns + (size_t)index[j] * rows;
+        sum[j] = _mm512_setzero_ps();
+    }
+    size_t r = 0;
+    for (; r + WIDTH <= rows; r += WIDTH) {
+        __m512 part = _mm512_loadu_ps(y + r);
+        for (size_t j = 0; j < together; j++)
+            sum[j] = _mm512_fmadd_ps(_mm512_loadu_ps(c[j] + r), part, sum[j]);
+    }
+    for (size_t j = 0; j < together; j++) {
+        float rest = _mm512_reduce_add_ps(sum[j]);
+        for (size_t i = r; i < rows; i++)
+            rest += c[j][i] * y[i];
+        out[index[j]] += rest;
+    }
+}
+
+LEVEL static void columns_dot(float *restrict out,
+                              const float *restrict columns,
+                              const uint32_t *restrict index, size_t count,
+                              const float *restrict y, size_t rows)
+{
+    size_t k = 0;
+    for (; k + 4 <= count; k += 4)
+        dots(out, columns, index + k, y, rows, 4);
+    for (; k < count; k++)
+        dots(out, columns, index + k, y, rows, 1);
+}
+
 const struct simd simd_avx512 = {.name = "avx512",
                                  .runs = runs,
                                  .nonzeros = list_nonzeros,
-                                 .columns_add = columns_add};
+                                 .columns_add = columns_add,
+                                 .columns_dot = columns_dot};
 
 #endif

@@ -77,9 +77,47 @@ static void columns_add(float *restrict out, const float *restrict columns,
     panels_add(panels, 28, WIDTH, out, columns, index, count, x, rows);
 }
 
+/* `together` columns side by side: y is read once for all of them, and no sum
+ * waits for the one before. */
+static inline __attribute__((always_inline)) void
+dots(float *out, const float *columns, const uint32_t *index, const float *y,
+     size_t rows, const size_t together)
+{
+    float32x4_t sum[4];
+    const float *c[4];
+    for (size_t j = 0; j < together; j++) {
+        c[j] = columns + (size_t)index[j] * rows;
+        sum[j] = vdupq_n_f32(0);
+    }
+    size_t r = 0;
+    for (; r + WIDTH <= rows; r += WIDTH) {
+        float32x4_t part = vld1q_f32(y + r);
+        for (size_t j = 0; j < together; j++)
+            sum[j] = vfmaq_f32(sum[j], part, vld1q_f32(c[j] + r));
+    }
+    for (size_t j = 0; j < together; j++) {
+        float rest = vaddvq_f32(sum[j]);
+        for (size_t i = r; i < rows; i++)
+            rest += c[j][i] * y[i];
+        out[index[j]] += rest;
+    }
+}
+
+static void columns_dot(float *restrict out, const float *restrict columns,
+                        const uint32_t *restrict index, size_t count,
+                        const float *restrict y, size_t rows)
+{
+    size_t k = 0;
+    for (; k + 4 <= count; k += 4)
+        dots(out, columns, index + k, y, rows, 4);
+    for (; k < count; k++)
+        dots(out, columns, index + k, y, rows, 1);
+}
+
 const struct simd simd_neon = {.name = "neon",
                                .runs = runs,
                                .nonzeros = list_nonzeros,
-                               .columns_add = columns_add};
+                               .columns_add = columns_add,
+                               .columns_dot = columns_dot};
 
 #endif

@@ -8,6 +8,7 @@
 #include "lib/base/mem.h"
 #include "lib/math/blas.h"
 #include "lib/math/kernels.h"
+#include "lib/math/outer.h"
 #include "lib/math/product.h"
 #include "lib/model/operator/operator.h"
 
@@ -162,16 +163,22 @@ static void adjoint(const struct operator *op, float *dx, const float *dy,
                     size_t B, struct arena *scratch)
 {
     (void)scratch;
-    blas_gemm(dx, BLAS_PLAIN, dy, BLAS_PLAIN, op->weight->value, B, inputs(op),
-              outputs(op), 1, 1);
+    product_add(dx, dy, op->weight->value, B, outputs(op), inputs(op));
+}
+
+static void adjoint_at(const struct operator *op, float *dx, const float *z,
+                       const float *dy, size_t B, struct arena *scratch)
+{
+    if (by_row(op, z, B))
+        product_add_at(dx, z, dy, op->packed, B, inputs(op), outputs(op));
+    else
+        adjoint(op, dx, dy, B, scratch);
 }
 
 static void gradient(const struct operator *op, float *dw, const float *dy,
                      const float *x, size_t B, struct arena *scratch)
 {
-    (void)scratch;
-    blas_gemm(dw, BLAS_TRANSPOSED, dy, BLAS_PLAIN, x, outputs(op), inputs(op),
-              B, 1, 1);
+    outer_add(dw, dy, x, outputs(op), inputs(op), B, scratch);
 }
 
 static const float *columns(const struct operator *op, struct arena *scratch)
@@ -190,8 +197,8 @@ static int emit(const struct operator *op, struct graph *g, int x)
 
 static size_t scratch_bytes(const struct operator *op, size_t B)
 {
-    (void)op, (void)B;
-    return 0;
+    (void)B;
+    return outer_scratch_bytes(outputs(op), inputs(op));
 }
 
 const struct operator_kind operator_dense = {
@@ -210,6 +217,7 @@ const struct operator_kind operator_dense = {
     .apply = apply,
     .by_row = by_row,
     .adjoint = adjoint,
+    .adjoint_at = adjoint_at,
     .gradient = gradient,
     .columns = columns,
     .emit = emit,

@@ -24,7 +24,8 @@ struct operator;
 enum operator_role {
     OPERATOR_ENCODES, /* in -> code */
     OPERATOR_RECURS,  /* code -> code */
-    OPERATOR_DECODES  /* code -> in */
+    OPERATOR_DECODES, /* code -> in */
+    OPERATOR_ROLES    /* how many there are */
 };
 
 /* The part of a picture that a unit of the code looks at (or draws), for
@@ -99,6 +100,10 @@ struct operator_kind {
     /* dx (B,in) += W' dy for dy (B,out). */
     void (*adjoint)(const struct operator *op, float *dx, const float *dy,
                     size_t B, struct arena *scratch);
+    /* The same where only those dx are wanted whose z (B,in) is not 0: what
+     * the others get is open. Optional. */
+    void (*adjoint_at)(const struct operator *op, float *dx, const float *z,
+                       const float *dy, size_t B, struct arena *scratch);
     /* dw += sum over rows of dy x', dw shaped as the weights. */
     void (*gradient)(const struct operator *op, float *dw, const float *dy,
                      const float *x, size_t B, struct arena *scratch);
