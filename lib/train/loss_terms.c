@@ -83,7 +83,7 @@ static const float *target_code(struct run *r, const struct layer *l,
         err_set(e, ERR_NO_MEMORY, "codes of %zu rows to learn from", r->B);
         return NULL;
     }
-    solver_run(s, l, 0, &tape, x, r->B, r->memory);
+    solver_run(s, l, NULL, &tape, x, r->B, r->memory);
     return tape.z;
 }
 
