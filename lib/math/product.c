@@ -9,7 +9,7 @@
  * of its own first; so few rows never pay, and many do above this share of
  * numbers that are not zero. */
 enum { FEW_ROWS = 16 };
-static const float sparse_share = 0.5f;
+static const float sparse_share = 0.55f;
 
 /* Numbers of a row whose places are listed at a time. */
 enum { CHUNK = 1024 };
@@ -39,4 +39,16 @@ void product_add(float *out, const float *x, const float *c, size_t B, size_t N,
             add_row(out + b * M, x + b * N, c, N, M);
     else
         blas_gemm(out, BLAS_PLAIN, x, BLAS_PLAIN, c, B, M, N, 1, 1);
+}
+
+void product_add_at(float *out, const float *z, const float *y, const float *c,
+                    size_t B, size_t N, size_t M)
+{
+    uint32_t index[CHUNK];
+    for (size_t b = 0; b < B; b++)
+        for (size_t i = 0; i < N; i += CHUNK) {
+            size_t n = N - i < CHUNK ? N - i : CHUNK, at = b * N + i;
+            size_t count = simd->nonzeros(index, z + at, n);
+            simd->columns_dot(out + at, c + i * M, index, count, y + b * M, M);
+        }
 }

@@ -10,7 +10,6 @@
 #include "lib/math/kernels.h"
 #include "lib/math/outer.h"
 #include "lib/math/product.h"
-#include "lib/math/simd/simd.h"
 #include "lib/model/operator/operator.h"
 
 #include <string.h>
@@ -170,19 +169,10 @@ static void adjoint(const struct operator *op, float *dx, const float *dy,
 static void adjoint_at(const struct operator *op, float *dx, const float *z,
                        const float *dy, size_t B, struct arena *scratch)
 {
-    size_t n_out = outputs(op), n_in = inputs(op);
-    if (!op->packed || !product_is_sparse(z, B, n_in)) {
+    if (by_row(op, z, B))
+        product_add_at(dx, z, dy, op->packed, B, inputs(op), outputs(op));
+    else
         adjoint(op, dx, dy, B, scratch);
-        return;
-    }
-    struct arena_mark mark = arena_mark(scratch);
-    uint32_t *index = arena_take(scratch, n_in, sizeof *index);
-    for (size_t b = 0; b < B; b++) {
-        size_t count = simd->nonzeros(index, z + b * n_in, n_in);
-        simd->columns_dot(dx + b * n_in, op->packed, index, count,
-                          dy + b * n_out, n_out);
-    }
-    arena_rewind(scratch, mark);
 }
 
 static void gradient(const struct operator *op, float *dw, const float *dy,
@@ -208,8 +198,7 @@ static int emit(const struct operator *op, struct graph *g, int x)
 static size_t scratch_bytes(const struct operator *op, size_t B)
 {
     (void)B;
-    return inputs(op) * sizeof(uint32_t) +
-           outer_scratch_bytes(outputs(op), inputs(op)) + 2 * MEM_ALIGN;
+    return outer_scratch_bytes(outputs(op), inputs(op));
 }
 
 const struct operator_kind operator_dense = {

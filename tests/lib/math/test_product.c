@@ -11,7 +11,24 @@
 enum { MOST_B = 40, MOST_N = 1100, M = 37 };
 
 static float x[MOST_B * MOST_N], c[MOST_N * M];
+static float got[MOST_B * MOST_N];
 static float out[MOST_B * M + 1], want[MOST_B * M + 1];
+
+static void check_at(size_t B, size_t N)
+{
+    for (size_t i = 0; i < B * M; i++)
+        out[i] = cosf((float)i);
+    for (size_t i = 0; i < B * N; i++)
+        got[i] = 1;
+    product_add_at(got, x, out, c, B, N, M);
+    for (size_t b = 0; b < B; b++)
+        for (size_t i = 0; i < N; i++) {
+            float all = 1;
+            for (size_t r = 0; r < M && x[b * N + i] != 0.0f; r++)
+                all += out[b * M + r] * c[i * M + r];
+            near(got[b * N + i], all, 1e-4);
+        }
+}
 
 static void check_product(size_t B, size_t N, size_t every)
 {
@@ -24,6 +41,7 @@ static void check_product(size_t B, size_t N, size_t every)
     product_add(out, x, c, B, N, M);
     plain_gemm(want, BLAS_PLAIN, x, BLAS_PLAIN, c, B, M, N, 1, 1);
     near_all(out, want, B * M + 1, 1e-3);
+    check_at(B, N);
 }
 
 /* Rows longer than what is listed at a time among them. */
