@@ -111,7 +111,7 @@ float solver_step_bound(const struct solver *s, const struct layer *l,
         if (!(size > 0))
             break;
         vec_scale(v, (float)(1 / size), n);
-        dec->kind->apply(dec, drawn, v, 1, scratch);
+        dec->kind->apply(dec, drawn, NULL, v, 1, scratch);
         largest = vec_dot(drawn, drawn, m);
         if (!(largest - before > power_still * largest))
             break;

@@ -124,7 +124,7 @@ static void find_images(struct block *k)
             gram_apply(k->other_image + b * n, k->p->gram, k->other + b * n,
                        k->on, n);
     else
-        dec->kind->apply(dec, k->other_image, k->other, k->running,
+        dec->kind->apply(dec, k->other_image, NULL, k->other, k->running,
                          k->p->scratch);
 }
 

@@ -29,7 +29,7 @@ static enum err_code reconstruct(struct run *r, const struct layer *l,
         return e->code;
     if (!arena_reserve(r->memory, l->dec.kind->scratch_bytes(&l->dec, r->B)))
         return err_set(e, ERR_NO_MEMORY, "loss of %zu rows", r->B);
-    l->dec.kind->apply(&l->dec, residual, z, r->B, r->memory);
+    l->dec.kind->apply(&l->dec, residual, NULL, z, r->B, r->memory);
     vec_add(residual, x, -1.0f, size);
     double value = 0.5 * vec_dot(residual, residual, size);
     r->sums->reconstruction += value;
