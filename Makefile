@@ -97,7 +97,9 @@ $(O)/tests: $(TESTS_O) $(PARTS_O) $(O)/libsparsed.a $(O)/flags
 	@echo '  link $@'
 	$(Q)$(LINK) -o $@ $(TESTS_O) $(PARTS_O) $(O)/libsparsed.a $(CHECK_LIBS) $(LIBS)
 
-$(O)/bench $(O)/conv $(O)/store $(O)/overload: $(O)/%: $(O)/o/bench/%.o $(O)/libsparsed.a $(O)/flags
+# The programs that are measured, or measure.
+BENCHES := $(basename $(notdir $(wildcard bench/*.c)))
+$(BENCHES:%=$(O)/%): $(O)/%: $(O)/o/bench/%.o $(O)/libsparsed.a $(O)/flags
 	@echo '  link $@'
 	$(Q)$(LINK) -o $@ $< $(O)/libsparsed.a $(LIBS)
 
@@ -161,8 +163,8 @@ deps:
 deps-test: | deps
 	@sh scripts/deps.sh test
 
--include $(LIB_O:.o=.d) $(SERVER_O:.o=.d) $(TESTS_O:.o=.d) $(O)/o/bench/bench.d \
-         $(O)/o/bench/conv.d $(O)/o/bench/store.d $(O)/o/bench/overload.d
+-include $(LIB_O:.o=.d) $(SERVER_O:.o=.d) $(TESTS_O:.o=.d) \
+         $(BENCHES:%=$(O)/o/bench/%.d)
 
 # ---- use ----
 
@@ -276,16 +278,16 @@ asan tsan ubsan:
 	@$(MAKE) --no-print-directory MODE=$@ unit
 	@$(MAKE) --no-print-directory MODE=$@ test-http
 
-bench: $(BIN) $(O)/bench $(O)/conv $(O)/store build/peers/ready ## measure beside peers, write bench/RESULTS.md
-	@sh bench/run.sh $(O)/bench $(BIN) $(O)/conv $(O)/store
+# A machine that cannot have a peer does without its rows.
+bench: $(BIN) $(BENCHES:%=$(O)/%) build/peers/ready ## measure beside peers, write bench/RESULTS.md; ARGS: --only FAMILY, --quick
+	@sh scripts/data.sh mnist fashion-mnist photographs
+	SPARSED=$(BIN) build/peers/bin/python bench/run.py $(ARGS)
+	@python3 bench/check_results.py
 
-# The system's Python, which may have PyTorch; a machine that cannot fetch the
-# rest does without these rows.
-build/peers/ready: bench/peers/requirements.txt
-	@rm -rf build/peers
-	@mkdir -p build/peers
-	-@/usr/bin/python3 -m venv --system-site-packages build/peers && \
-	    build/peers/bin/python -m pip install --quiet -r $<
+build/peers/ready: bench/peers/install.sh $(wildcard bench/peers/*.txt \
+                       bench/peers/http/node/*.json) | deps
+	-@sh scripts/deps.sh bench
+	sh bench/peers/install.sh
 	@touch $@
 
 # Half an hour on two free cores; what an interrupted one has done is kept.

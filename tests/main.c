@@ -10,7 +10,11 @@
 /* clang-format off */
 #define SUITES(X)                                                             \
     X(err) X(mem) X(arena) X(buf) X(utf8) X(clock) X(rng) X(json_check)        \
+    X(json_scan) X(json_floats) X(json) X(file) X(lock) X(team) X(log) X(math) X(simd)        \
+    X(lanes) X(eigen) X(convolution) X(fields) X(safetensors) X(npy) X(idx)    \
     X(json_scan) X(json) X(file) X(lock) X(team) X(log) X(math) X(simd)        \
+    X(outer) X(lanes) X(eigen) X(convolution) X(fields) X(safetensors) X(npy) X(idx)    \
+    X(json_scan) X(json) X(file) X(lock) X(team) X(log) X(math) X(simd) X(product) \
     X(lanes) X(eigen) X(convolution) X(fields) X(safetensors) X(npy) X(idx)    \
     X(npz) X(onnx) X(csv) X(image) X(canvas) X(dataset) X(dataset_labels)              \
     X(photographs) X(hierarchy) X(pools) X(groups) X(groups_codes) X(windows)  \

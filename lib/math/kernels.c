@@ -1,6 +1,8 @@
 /* Small kernels in plain C, written so that the compiler vectorises them. */
 #include "lib/math/kernels.h"
 
+#include "lib/math/square.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -13,14 +15,43 @@ size_t nonzeros_count(const float *x, size_t n)
     return count;
 }
 
+/* Rows r0 .. r1 and columns c0 .. c1 of `in`, one by one. */
+static inline void transpose_edge(float *out, const float *in, size_t rows,
+                                  size_t columns, size_t r0, size_t r1,
+                                  size_t c0, size_t c1, enum square_way way)
+{
+    for (size_t r = r0; r < r1; r++)
+        for (size_t c = c0; c < c1; c++)
+            out[c * rows + r] = (way == SQUARE_ADD ? out[c * rows + r] : 0) +
+                                in[r * columns + c];
+}
+
+static inline __attribute__((always_inline)) void
+transpose_way(float *out, const float *in, size_t rows, size_t columns,
+              enum square_way way)
+{
+    /* Bands of whole cache lines of out, so that each is written at once. */
+    enum { BAND = 16, SIDE = SQUARE_SIDE };
+    size_t r_end = rows - rows % BAND, c_end = columns - columns % SIDE;
+    for (size_t r0 = 0; r0 < r_end; r0 += BAND)
+        for (size_t c = 0; c < c_end; c += SIDE)
+            for (size_t r = r0; r < r0 + BAND; r += SIDE)
+                square_transpose(out + c * rows + r, rows, in + r * columns + c,
+                                 columns, way);
+    transpose_edge(out, in, rows, columns, 0, r_end, c_end, columns, way);
+    transpose_edge(out, in, rows, columns, r_end, rows, 0, columns, way);
+}
+
+KERNEL_CLONES
 void transpose(float *out, const float *in, size_t rows, size_t columns)
 {
-    enum { TILE = 16 }; /* a tile of both sides stays in the L1 cache */
-    for (size_t r0 = 0; r0 < rows; r0 += TILE)
-        for (size_t c0 = 0; c0 < columns; c0 += TILE)
-            for (size_t r = r0; r < rows && r < r0 + TILE; r++)
-                for (size_t c = c0; c < columns && c < c0 + TILE; c++)
-                    out[c * rows + r] = in[r * columns + c];
+    transpose_way(out, in, rows, columns, SQUARE_SET);
+}
+
+KERNEL_CLONES
+void transpose_add(float *out, const float *in, size_t rows, size_t columns)
+{
+    transpose_way(out, in, rows, columns, SQUARE_ADD);
 }
 
 KERNEL_CLONES
@@ -58,6 +89,14 @@ float vec_dot_sizes(const float *w, const float *x, size_t n)
 double vec_norm(const float *x, size_t n)
 {
     return sqrt(vec_dot(x, x, n));
+}
+
+void vec_start(float *out, const float *x, size_t n)
+{
+    if (!x)
+        memset(out, 0, n * sizeof *out);
+    else if (x != out)
+        memcpy(out, x, n * sizeof *out);
 }
 
 void vec_scale(float *x, float factor, size_t n)

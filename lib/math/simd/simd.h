@@ -28,6 +28,12 @@ struct simd {
     void (*columns_add)(float *restrict out, const float *restrict columns,
                         const uint32_t *restrict index, size_t count,
                         const float *restrict x, size_t rows);
+
+    /* The other way round: out[index[k]] += column index[k] times y (rows), for
+     * each k < count. */
+    void (*columns_dot)(float *restrict out, const float *restrict columns,
+                        const uint32_t *restrict index, size_t count,
+                        const float *restrict y, size_t rows);
 };
 
 /* The one in use; plain until simd_start. */

@@ -276,11 +276,11 @@ static void start_adjoint(struct operator *op, const struct operator *other,
 
 /* ---- running ---- */
 
-static void apply(const struct operator *op, float *y, const float *x, size_t B,
-                  struct arena *scratch)
+static void apply(const struct operator *op, float *y, const float *base,
+                  const float *x, size_t B, struct arena *scratch)
 {
     struct fields f = fields_of(op);
-    memset(y, 0, B * space_size(&op->out) * sizeof *y);
+    vec_start(y, base, B * space_size(&op->out));
     if (op->role == OPERATOR_DECODES)
         fields_pictures(&f, y, x, op->weight->value, B, scratch);
     else
