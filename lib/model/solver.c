@@ -179,6 +179,14 @@ void solve_residual(float *restrict r, const float *restrict x,
         r[i] = known[i] != 0.0f ? r[i] : 0.0f;
 }
 
+float solve_minimum(float a, float cut, float curvature, bool nonnegative)
+{
+    float size = fabsf(a) - cut;
+    if (!(size > 0.0f) || (nonnegative && a < 0.0f))
+        return 0.0f;
+    return copysignf(size, a) / curvature;
+}
+
 void solve_give_up(float *z, size_t n)
 {
     for (size_t i = 0; i < n; i++)

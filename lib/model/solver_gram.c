@@ -16,9 +16,6 @@
 /* 2 MiB: what a processor's second cache holds, or nearly. */
 enum { MOST_NUMBERS = 512 * 1024 };
 
-/* Units of a small matrix come by so many. */
-enum { FEW = 16 };
-
 /* ---- the matrix ---- */
 
 bool gram_helps(const struct layer *l)
@@ -59,7 +56,6 @@ struct descent {
     const struct solve *p;
     float *x;     /* (n) D'x */
     float *z;     /* (n) */
-    float *curvature; /* (n) of G, its diagonal */
     float *q;     /* (n) slopes, D'x - G z */
     float *image; /* (n) G z */
     float *few;   /* (count,stride) rows and columns of G of the units on */
@@ -92,10 +88,10 @@ static void find_slopes(struct descent *d)
 }
 
 /* The unit's minimum while the others stay, given its slope. */
-static inline float best(const struct descent *d, size_t i, float slope)
+static float best(const struct descent *d, size_t i, float slope)
 {
     const struct structure *s = &d->p->l->structure;
-    float old = d->z[i], curvature = d->curvature[i];
+    float old = d->z[i], curvature = d->p->gram[i * d->p->n + i];
     float a = slope + curvature * old;
     /* Most units stay off under the least threshold, without what the others
      * would add to it; an atom that draws nothing does so too. */
@@ -108,27 +104,18 @@ static inline float best(const struct descent *d, size_t i, float slope)
 /* ---- sweeps; each tells the largest change of a unit's slope by itself ----
  */
 
-/* q (n) loses what a unit's change by `change` takes away. */
-static inline void lose(float *restrict q, const float *restrict column,
-                        float change, size_t n)
-{
-    for (size_t j = 0; j < n; j++)
-        q[j] -= change * column[j];
-}
-
-KERNEL_CLONES
 static float sweep_all(struct descent *d)
 {
     size_t n = d->p->n;
     float largest = 0;
     for (size_t i = 0; i < n; i++) {
-        float z = best(d, i, d->q[i]), change = z - d->z[i];
-        if (change == 0.0f)
+        const float *column = d->p->gram + i * n;
+        float old = d->z[i], z = best(d, i, d->q[i]);
+        if (z == old)
             continue;
         d->z[i] = z;
-        lose(d->q, d->p->gram + i * n, change, n);
-        float size = fabsf(change) * d->curvature[i];
-        largest = size > largest ? size : largest;
+        vec_add(d->q, column, old - z, n);
+        largest = fmaxf(largest, fabsf(z - old) * column[i]);
     }
     return largest;
 }
@@ -138,7 +125,7 @@ static void gather(struct descent *d)
 {
     size_t n = d->p->n;
     d->count = simd->nonzeros(d->on, d->z, n);
-    d->stride = (d->count + FEW - 1) / FEW * FEW;
+    d->stride = (d->count + 15) / 16 * 16;
     for (size_t k = 0; k < d->count; k++) {
         const float *column = d->p->gram + d->on[k] * n;
         float *to = d->few + k * d->stride;
@@ -149,20 +136,18 @@ static void gather(struct descent *d)
     }
 }
 
-KERNEL_CLONES
 static float sweep_few(struct descent *d)
 {
     float largest = 0;
     for (size_t k = 0; k < d->count; k++) {
+        const float *column = d->few + k * d->stride;
         size_t i = d->on[k];
-        float z = best(d, i, d->few_q[k]), change = z - d->z[i];
-        if (change == 0.0f)
+        float old = d->z[i], z = best(d, i, d->few_q[k]);
+        if (z == old)
             continue;
         d->z[i] = z;
-        for (size_t j = 0; j < d->stride; j += FEW)
-            lose(d->few_q + j, d->few + k * d->stride + j, change, FEW);
-        float size = fabsf(change) * d->curvature[i];
-        largest = size > largest ? size : largest;
+        vec_add(d->few_q, column, old - z, d->stride);
+        largest = fmaxf(largest, fabsf(z - old) * column[k]);
     }
     return largest;
 }
@@ -198,20 +183,17 @@ static void solve_row(struct descent *d, size_t row)
 void solve_descent_gram(const struct solve *p)
 {
     struct arena_mark mark = arena_mark(p->scratch);
-    size_t n = p->n, most = (n + FEW - 1) / FEW * FEW;
+    size_t n = p->n, most = (n + 15) / 16 * 16;
     struct descent d = {
         .p = p,
         .x = arena_take(p->scratch, n, sizeof *d.x),
         .z = arena_take(p->scratch, n, sizeof *d.z),
-        .curvature = arena_take(p->scratch, n, sizeof *d.curvature),
         .q = arena_take(p->scratch, n, sizeof *d.q),
         .image = arena_take(p->scratch, n, sizeof *d.image),
         .few = arena_take(p->scratch, n * most, sizeof *d.few),
         .few_q = arena_zeroed(p->scratch, most, sizeof *d.few_q),
         .on = arena_take(p->scratch, n, sizeof *d.on),
     };
-    for (size_t i = 0; i < n; i++)
-        d.curvature[i] = p->gram[i * n + i];
     for (size_t b = 0; b < p->B; b++)
         solve_row(&d, b);
     arena_rewind(p->scratch, mark);
@@ -219,9 +201,9 @@ void solve_descent_gram(const struct solve *p)
 
 size_t solve_descent_gram_bytes(const struct layer *l)
 {
-    size_t n = layer_units(l), most = (n + FEW - 1) / FEW * FEW;
+    size_t n = layer_units(l), most = (n + 15) / 16 * 16;
     if (!gram_helps(l))
         return 0;
-    return (n * most + most + 6 * n) * sizeof(float) +
-           l->dec.kind->scratch_bytes(&l->dec, 1) + 9 * MEM_ALIGN;
+    return (n * most + most + 5 * n) * sizeof(float) +
+           l->dec.kind->scratch_bytes(&l->dec, 1) + 8 * MEM_ALIGN;
 }

@@ -5,7 +5,6 @@
 #include "lib/model/solver.h"
 
 #include <float.h>
-#include <math.h>
 #include <stdint.h>
 
 /* A batch under way. */
@@ -47,14 +46,7 @@ void solve_descent_gram(const struct solve *p);
 size_t solve_descent_gram_bytes(const struct layer *l);
 
 /* The unit's minimum, given a, the slope at z_i = 0 while the others stay. */
-static inline float solve_minimum(float a, float cut, float curvature,
-                                  bool nonnegative)
-{
-    float size = fabsf(a) - cut;
-    if (!(size > 0.0f) || (nonnegative && a < 0.0f))
-        return 0.0f;
-    return copysignf(size, a) / curvature;
-}
+float solve_minimum(float a, float cut, float curvature, bool nonnegative);
 
 /* Sweeps over the units that are on, at most, between two over all. */
 #define SOLVE_MOST_PARTIAL 20
