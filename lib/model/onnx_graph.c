@@ -189,7 +189,7 @@ static struct onnx_value *picture_of(struct onnx_graph *g, int a,
         return onnx_constant(g->file, t->name, ONNX_FLOAT, t->data, 3, dims);
     if (t->picture && space_same(&t->space, s))
         return t->picture;
-    return reshape(g, rows_of(g, a), 3, dims);
+    return reshape(g, t->picture ? t->picture : rows_of(g, a), 3, dims);
 }
 
 /* ---- what is added to a product goes into it ---- */
@@ -294,8 +294,56 @@ static int of_one(struct onnx_graph *g, enum graph_op op, int a)
     return add(g, &t);
 }
 
+/* Units in each block if row k of the matrix is not 0 in the k-th block of
+ * columns alone; else 0. */
+static size_t block_size(const struct onnx_told *w)
+{
+    size_t rows = w->dims[0], size = rows ? w->n / rows : 0;
+    if (!w->data || w->rank != 2 || rows < 2 || size < 2 || w->n % rows != 0)
+        return 0;
+    for (size_t i = 0; i < rows * w->n; i++)
+        if (w->data[i] != 0.0f && i % w->n / size != i / w->n)
+            return 0;
+    return size;
+}
+
+/* The product with such a matrix: weigh, and add up each block. */
+static int sum_blocks(struct onnx_graph *g, int a, struct onnx_told w,
+                      size_t size)
+{
+    static const int64_t blocks = 2;
+    const float *from = w.data;
+    size_t rows = w.dims[0], n = w.n;
+    bool plain = true;
+    float *weights = derive(g, &w, "", n);
+    for (size_t i = 0; weights && i < n; i++) {
+        weights[i] = from[i / size * n + i];
+        plain = plain && weights[i] == 1.0f;
+    }
+    if (!weights)
+        return GRAPH_NONE;
+    w.rank = 1;
+    w.dims[0] = n;
+    int by = plain ? a : add(g, &w);
+    if (by == GRAPH_NONE)
+        return GRAPH_NONE;
+    int weighed = plain ? a : pairwise(g, GRAPH_MULTIPLY, a, by);
+    if (weighed == GRAPH_NONE)
+        return GRAPH_NONE;
+    struct onnx_node node = {
+        .type = "ReduceSum",
+        .inputs = {reshape(g, rows_of(g, weighed), 2, (size_t[]){rows, size}),
+                   write_integers(g, "blocks", &blocks, 1)},
+        .attributes = {{"keepdims", 0, {0}}}};
+    return add(
+        g, &(struct onnx_told){.n = rows, .rows = onnx_apply(g->file, &node)});
+}
+
 static int product(struct onnx_graph *g, int a, int b)
 {
+    size_t size = block_size(&g->told[b]);
+    if (size > 0)
+        return sum_blocks(g, a, g->told[b], size);
     struct onnx_told t = {.n = g->told[b].dims[0],
                           .bare = {.type = types[GRAPH_PRODUCT],
                                    .inputs = {rows_of(g, a), rows_of(g, b)},
