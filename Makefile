@@ -112,8 +112,8 @@ $(O)/o/%.o: %.c $(O)/flags | deps
 	@echo '  cc $<'
 	$(Q)$(COMPILE) $(EXTRA) -MMD -MP -c -o $@ $<
 
-$(TESTS_O): private EXTRA = $(CHECK_CFLAGS)
-$(TESTS_O): | deps-test
+$(TESTS_O): private EXTRA = $(CHECK_CFLAGS) -isystem build/gen
+$(TESTS_O): | deps-test build/gen/onnx/onnx.pb-c.c
 
 # A product and a sum in one step, where the processor has it: twice the speed.
 $(O)/o/lib/math/convolution.o: private EXTRA = -ffp-contract=fast
@@ -229,6 +229,7 @@ test-cli: $(BIN) build/venv/ready ## every command, killed runs, formats, codes 
 	SPARSED=$(BIN) build/venv/bin/python tests/cli/test_train.py
 	SPARSED=$(BIN) build/venv/bin/python tests/cli/test_stack.py
 	build/venv/bin/python tests/interop/test_formats.py
+	SPARSED=$(BIN) build/venv/bin/python tests/interop/test_onnx.py
 	SPARSED=$(BIN) build/venv/bin/python tests/interop/test_spams.py
 	SPARSED=$(BIN) build/venv/bin/python tests/interop/test_figures.py
 	build/venv/bin/python tests/interop/test_figures_maps.py
@@ -247,8 +248,8 @@ test-crash: $(BIN) build/venv/ready ## kill -9 at 100 random moments; ARGS: --ki
 	SPARSED=$(BIN) $(TEST_ENV_$(MODE)) \
 	    build/venv/bin/python tests/http/crash.py $(ARGS)
 
-# NumPy and the public safetensors package, as independent judges; Pillow reads
-# the photographs.
+# NumPy, the public safetensors package and ONNX Runtime, as independent judges;
+# Pillow reads the photographs.
 build/venv/ready: tests/requirements.txt | deps-test
 	python3 -m venv --clear build/venv
 	build/venv/bin/python -m pip install --quiet -r $<
@@ -277,16 +278,16 @@ asan tsan ubsan:
 	@$(MAKE) --no-print-directory MODE=$@ unit
 	@$(MAKE) --no-print-directory MODE=$@ test-http
 
-bench: $(BIN) $(O)/bench $(O)/conv $(O)/store build/peers/ready ## measure beside peers, write bench/RESULTS.md
-	@sh bench/run.sh $(O)/bench $(BIN) $(O)/conv $(O)/store
+# A machine that cannot have a peer does without its rows.
+bench: $(BIN) $(BENCHES:%=$(O)/%) build/peers/ready ## measure beside peers, write bench/RESULTS.md; ARGS: --only FAMILY, --quick
+	@sh scripts/data.sh mnist fashion-mnist photographs
+	SPARSED=$(BIN) build/peers/bin/python bench/run.py $(ARGS)
+	@python3 bench/check_results.py
 
-# The system's Python, which may have PyTorch; a machine that cannot fetch the
-# rest does without these rows.
-build/peers/ready: bench/peers/requirements.txt
-	@rm -rf build/peers
-	@mkdir -p build/peers
-	-@/usr/bin/python3 -m venv --system-site-packages build/peers && \
-	    build/peers/bin/python -m pip install --quiet -r $<
+build/peers/ready: bench/peers/install.sh $(wildcard bench/peers/*.txt \
+                       bench/peers/http/node/*.json) | deps
+	-@sh scripts/deps.sh bench
+	sh bench/peers/install.sh
 	@touch $@
 
 # Half an hour on two free cores; what an interrupted one has done is kept.

