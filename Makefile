@@ -112,8 +112,8 @@ $(O)/o/%.o: %.c $(O)/flags | deps
 	@echo '  cc $<'
 	$(Q)$(COMPILE) $(EXTRA) -MMD -MP -c -o $@ $<
 
-$(TESTS_O): private EXTRA = $(CHECK_CFLAGS)
-$(TESTS_O): | deps-test
+$(TESTS_O): private EXTRA = $(CHECK_CFLAGS) -isystem build/gen
+$(TESTS_O): | deps-test build/gen/onnx/onnx.pb-c.c
 
 # A product and a sum in one step, where the processor has it: twice the speed.
 $(O)/o/lib/math/convolution.o: private EXTRA = -ffp-contract=fast
@@ -229,6 +229,7 @@ test-cli: $(BIN) build/venv/ready ## every command, killed runs, formats, codes 
 	SPARSED=$(BIN) build/venv/bin/python tests/cli/test_train.py
 	SPARSED=$(BIN) build/venv/bin/python tests/cli/test_stack.py
 	build/venv/bin/python tests/interop/test_formats.py
+	SPARSED=$(BIN) build/venv/bin/python tests/interop/test_onnx.py
 	SPARSED=$(BIN) build/venv/bin/python tests/interop/test_spams.py
 	SPARSED=$(BIN) build/venv/bin/python tests/interop/test_figures.py
 	build/venv/bin/python tests/interop/test_figures_maps.py
@@ -247,8 +248,8 @@ test-crash: $(BIN) build/venv/ready ## kill -9 at 100 random moments; ARGS: --ki
 	SPARSED=$(BIN) $(TEST_ENV_$(MODE)) \
 	    build/venv/bin/python tests/http/crash.py $(ARGS)
 
-# NumPy and the public safetensors package, as independent judges; Pillow reads
-# the photographs.
+# NumPy, the public safetensors package and ONNX Runtime, as independent judges;
+# Pillow reads the photographs.
 build/venv/ready: tests/requirements.txt | deps-test
 	python3 -m venv --clear build/venv
 	build/venv/bin/python -m pip install --quiet -r $<

@@ -1,8 +1,7 @@
 /* Picking by sorting what is not zero: codes are sparse, so that is little. */
 #include "api/pick.h"
 
-#include "lib/math/kernels.h"
-#include "lib/math/simd/simd.h"
+#include "lib/model/numbers.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -47,7 +46,7 @@ size_t pick_active(struct pick *p, const float *x, size_t n, double threshold,
     /* In the codes' own precision: a value that a reply printed, sent back as
      * the threshold, is the same float again and reaches it. */
     float least = (float)threshold;
-    size_t count = simd->nonzeros(p->index, x, n);
+    size_t count = numbers_list(p->index, x, n);
     size_t kept = 0;
 
     if (threshold == 0.0 && (top_k == 0 || top_k >= count))

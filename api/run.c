@@ -2,7 +2,7 @@
 #include "api/run.h"
 
 #include "api/watch.h"
-#include "lib/math/kernels.h"
+#include "lib/model/numbers.h"
 
 /* Between blocks it is looked whether anybody still waits; larger ones are
  * hardly faster. */
@@ -86,10 +86,10 @@ enum err_code run_plan(struct run *r, size_t *block_rows, struct err *e)
 static enum err_code check_finite(const struct run *r, const char *what,
                                   const float *x, size_t size, struct err *e)
 {
-    if (vec_finite(x, r->B * size))
+    if (numbers_finite(x, r->B * size))
         return ERR_OK;
     size_t row = 0;
-    while (vec_finite(x + row * size, size))
+    while (numbers_finite(x + row * size, size))
         row++;
     return err_set(e, ERR_SHAPE,
                    "%s[%zu]: its numbers are so large that the %s is not "
@@ -154,7 +154,7 @@ static enum err_code after_encode(struct run *r, struct err *e)
         check_finite(r, "scale", r->pass.scale, 1, e) != ERR_OK)
         return e->code;
     if ((r->outputs & OUTPUT_TRACE) != 0 &&
-        !vec_finite(lp->tape.z, lp->tape.steps * r->B * layer_units(l)))
+        !numbers_finite(lp->tape.z, lp->tape.steps * r->B * layer_units(l)))
         return err_set(e, ERR_SHAPE,
                        "trace: a code on the way is not finite: ask for fewer "
                        "steps, or send smaller numbers");

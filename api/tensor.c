@@ -2,7 +2,7 @@
 #include "api/tensor.h"
 
 #include "api/api.h"
-#include "lib/math/kernels.h"
+#include "lib/model/numbers.h"
 
 #include <math.h>
 #include <string.h>
@@ -62,7 +62,7 @@ enum err_code tensor_check(const struct tensor *r, struct err *e)
     if (r->B == 0)
         return err_set(e, ERR_SHAPE, "%s: empty, want 1 to %d", r->name,
                        API_MAX_ROWS);
-    if (vec_finite(r->data, r->B * r->size))
+    if (numbers_finite(r->data, r->B * r->size))
         return ERR_OK;
     size_t i = 0;
     while (isfinite(r->data[i]))

@@ -184,6 +184,10 @@ static enum err_code read_dense(const struct sparse *p, struct scan *s,
     if (!scan_char(s, ']')) {
         do {
             scan_space(s);
+            if (got < p->size) {
+                got += scan_floats(s, out + got, p->size - got);
+                scan_space(s);
+            }
             float *to = got < p->size ? out + got : &extra;
             if (scan_float(s, to, e) != ERR_OK)
                 return err_wrap(e, "number %zu", got);

@@ -6,8 +6,8 @@
 #include "api/handlers.h"
 #include "api/print.h"
 #include "api/run.h"
-#include "lib/math/kernels.h"
 #include "lib/model/atoms.h"
+#include "lib/model/numbers.h"
 
 #include <math.h>
 
@@ -26,7 +26,7 @@ static enum err_code draw(const struct call *call, const struct model *m,
         return err_set(e, ERR_NO_MEMORY, "no memory for an atom");
     if (atoms_draw_unit(m, layer, call->unit, x, memory, e) != ERR_OK)
         return e->code;
-    *atom = vec_finite(x, inputs) ? x : NULL;
+    *atom = numbers_finite(x, inputs) ? x : NULL;
     return ERR_OK;
 }
 
@@ -39,7 +39,7 @@ static void print_atom(struct buf *b, const float *atom, size_t inputs)
     buf_text(b, ",\"atom\":");
     print_floats(b, atom, inputs);
     buf_text(b, ",\"norm\":");
-    print_float_or_null(b, (float)vec_norm(atom, inputs));
+    print_float_or_null(b, (float)numbers_norm(atom, inputs));
 }
 
 static void print_votes(struct buf *b, const struct model *m, size_t layer,

@@ -1,7 +1,7 @@
 /* Counts by row, and one row in a while looked at closely. */
 #include "api/watch.h"
 
-#include "lib/math/kernels.h"
+#include "lib/model/numbers.h"
 
 #include <math.h>
 
@@ -25,7 +25,7 @@ static void add_active(struct run *r)
 
     for (size_t row = 0; row < r->B; row++)
         add_share(&r->served->usage->active,
-                  (double)nonzeros_count(z + row * n, n) / (double)n);
+                  (double)numbers_count(z + row * n, n) / (double)n);
 }
 
 static void add_confidence(struct run *r)
@@ -34,7 +34,7 @@ static void add_confidence(struct run *r)
 
     for (size_t row = 0; row < r->B; row++)
         add_share(&r->served->usage->confidence,
-                  (double)vec_largest(r->pass.probabilities + row * n, n));
+                  (double)numbers_largest(r->pass.probabilities + row * n, n));
 }
 
 /* NAN where the row is all zeros: nothing to be wrong about. */

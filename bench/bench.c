@@ -1,4 +1,5 @@
-/* bench: how fast a model encodes and trains, as ratios within one run.
+/* bench: how fast a model encodes and trains, as ratios within one run, in
+ * processor time.
  *
  *   bench MODEL.safetensors IMAGES   (an IDX file, or any --data path)
  *
@@ -10,6 +11,7 @@
 #include "lib/base/mem.h"
 #include "lib/data/dataset.h"
 #include "lib/math/blas.h"
+#include "lib/math/kernels.h"
 #include "lib/math/start.h"
 #include "lib/model/model_file.h"
 #include "lib/train/loss.h"
@@ -25,6 +27,10 @@ struct bench {
     float *x;                     /* (ROWS, inputs) */
     int32_t labels[ROWS];
     float *grads;
+    size_t column_bytes; /* that classifying ROWS rows reads */
+    float *weights;      /* as large as those of the top layer */
+    size_t weights_bytes;
+    volatile float sum; /* so that reading is not left out */
     struct arena memory;
     struct err e;
 };
@@ -72,6 +78,69 @@ static void dense_batch(struct bench *b, size_t rows)
     classify(b, b->plain, rows, 128);
 }
 
+/* ---- the bound: columns that cannot be left unread ---- */
+
+/* Bytes of E's and S's columns that rows of the pass read; those of the stack's
+ * other layers alike. */
+static size_t column_bytes(const struct bench *b, const struct pass *p)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < b->packed->n_layers; i++) {
+        const struct layer *l = &b->packed->layers[i];
+        const struct layer_pass *lp = &p->layers[i];
+        size_t n = layer_units(l);
+        size_t columns = nonzeros_count(lp->x, p->B * layer_inputs(l));
+        for (size_t t = 0; l->rec.kind && t + 1 < lp->tape.steps; t++)
+            columns += nonzeros_count(pass_step(b->packed, p, i, t), p->B * n);
+        bytes += columns * n * sizeof(float);
+    }
+    return bytes;
+}
+
+/* n is a multiple of 128. */
+KERNEL_CLONES
+static float add_up(const float *x, size_t n)
+{
+    typedef float line __attribute__((vector_size(64)));
+    line sum[8] = {0};
+    float total = 0;
+    for (size_t i = 0; i < n; i += 128)
+        for (size_t j = 0; j < 8; j++)
+            sum[j] += *(const line *)(x + i + 16 * j);
+    for (size_t j = 0; j < 8; j++)
+        for (size_t k = 0; k < 16; k++)
+            total += sum[j][k];
+    return total;
+}
+
+/* Reads as many bytes as classifying the rows does, from end to end of memory
+ * as large as the packed weights: what the caches give at best. */
+static void read_columns(struct bench *b, size_t rows)
+{
+    size_t size = b->weights_bytes / sizeof(float) / 128 * 128;
+    size_t left = b->column_bytes / sizeof(float) * rows / ROWS;
+    while (left >= 128) {
+        size_t n = left < size ? left / 128 * 128 : size;
+        b->sum += add_up(b->weights, n);
+        left -= n;
+    }
+}
+
+static void find_bound(struct bench *b)
+{
+    struct model_options trace = {.trace = true};
+    struct pass p;
+    const struct layer *l = model_top(b->packed);
+    arena_reset(&b->memory);
+    if (model_encode(b->packed, &p, b->x, ROWS, &trace, &b->memory, &b->e))
+        die(&b->e);
+    b->column_bytes = column_bytes(b, &p);
+    b->weights_bytes = l->enc.weight->count * sizeof(float);
+    if (l->rec.kind)
+        b->weights_bytes += l->rec.weight->count * sizeof(float);
+    b->weights = mem_must(b->weights_bytes, 1);
+}
+
 /* The products alone that one training batch cannot do without, as dense
  * sgemm: forward E, (T-1) S, D; backward twice that. */
 static void products(struct bench *b, size_t rows)
@@ -109,9 +178,9 @@ static void training(struct bench *b, size_t rows)
 
 static double time_us(struct bench *b, work run, size_t rows)
 {
-    usec start = clock_now();
+    nsec start = clock_thread_ns();
     run(b, rows);
-    return (double)(clock_now() - start) / (double)rows;
+    return (double)(clock_thread_ns() - start) / 1e3 / (double)rows;
 }
 
 static int ascending(const void *a, const void *b)
@@ -178,6 +247,9 @@ int main(int argc, char **argv)
            "of %d rows; %s.\n\n",
            ROUNDS, ROWS, blas_name());
     printf("| row | sparsed | peer | peer / sparsed |\n|---|---|---|---|\n");
+    find_bound(&b);
+    row(&b, "classify one at a time; peer: its columns, only read", sparse_one,
+        read_columns);
     row(&b, "classify one at a time; peer: dense products", sparse_one,
         dense_one);
     row(&b, "classify 128 at a time; peer: dense products", sparse_batch,
@@ -185,6 +257,7 @@ int main(int argc, char **argv)
     row(&b, "train, batch 128; peer: its dense products alone", training,
         products);
     arena_fini(&b.memory);
+    mem_free(b.weights);
     mem_free(b.x);
     mem_free(b.grads);
     model_free(b.packed);

@@ -1,15 +1,16 @@
 /* The process itself, by the names that Prometheus's own libraries use. */
 #include "api/meters.h"
 #include "api/metrics/scrape.h"
-#include "lib/math/blas.h"
+#include "lib/model/numbers.h"
 
 #define MS 1e-3
 #define US 1e-6
 
 void metric_build_info(struct scrape *s)
 {
-    const struct scrape_label labels[] = {
-        {"version", SPARSED_VERSION}, {"blas", blas_name()}, {NULL, NULL}};
+    const struct scrape_label labels[] = {{"version", SPARSED_VERSION},
+                                          {"blas", numbers_library()},
+                                          {NULL, NULL}};
 
     scrape_count(s, labels, 1);
 }

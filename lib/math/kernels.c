@@ -91,6 +91,14 @@ double vec_norm(const float *x, size_t n)
     return sqrt(vec_dot(x, x, n));
 }
 
+void vec_start(float *out, const float *x, size_t n)
+{
+    if (!x)
+        memset(out, 0, n * sizeof *out);
+    else if (x != out)
+        memcpy(out, x, n * sizeof *out);
+}
+
 void vec_scale(float *x, float factor, size_t n)
 {
     for (size_t i = 0; i < n; i++)

@@ -20,7 +20,8 @@ static const double by_dy_each = 1.7, by_x_each = 1.4, by_x_number = 16;
 
 struct outer {
     float *turned;   /* the sparse side of a block, transposed */
-    uint32_t *index; /* (BLOCK) of the rows that are not 0 in one of its rows */
+    uint32_t *index; /* (N,BLOCK) which rows are not 0 in each of its rows */
+    uint32_t *count; /* (N) how many those are */
     float *panel;    /* (BLOCK,PANEL) columns of dy */
     float *sums;     /* (N,PANEL) columns of dw */
 };
@@ -37,23 +38,28 @@ static void add_by_dy(const struct outer *o, float *dw, const float *dy,
 }
 
 /* Rows of dw by as many as a panel has columns. */
+static void add_panel(const struct outer *o, float *dw, const float *dy,
+                      size_t M, size_t N, size_t B, size_t width)
+{
+    for (size_t b = 0; b < B; b++)
+        memcpy(o->panel + b * width, dy + b * M, width * sizeof *dy);
+    memset(o->sums, 0, N * width * sizeof *o->sums);
+    for (size_t n = 0; n < N; n++)
+        simd->columns_add(o->sums + n * width, o->panel, o->index + n * BLOCK,
+                          o->count[n], o->turned + n * B, width);
+    transpose_add(dw, o->sums, N, width);
+}
+
 static void add_by_x(const struct outer *o, float *dw, const float *dy,
                      const float *x, size_t M, size_t N, size_t B)
 {
     transpose(o->turned, x, B, N);
-    for (size_t m = 0; m < M; m += PANEL) {
-        size_t width = M - m < PANEL ? M - m : PANEL;
-        for (size_t b = 0; b < B; b++)
-            memcpy(o->panel + b * width, dy + b * M + m, width * sizeof *dy);
-        memset(o->sums, 0, N * width * sizeof *o->sums);
-        for (size_t n = 0; n < N; n++) {
-            const float *code = o->turned + n * B;
-            size_t count = simd->nonzeros(o->index, code, B);
-            simd->columns_add(o->sums + n * width, o->panel, o->index, count,
-                              code, width);
-        }
-        transpose_add(dw + m * N, o->sums, N, width);
-    }
+    for (size_t n = 0; n < N; n++)
+        o->count[n] = (uint32_t)simd->nonzeros(o->index + n * BLOCK,
+                                               o->turned + n * B, B);
+    for (size_t m = 0; m < M; m += PANEL)
+        add_panel(o, dw + m * N, dy + m, M, N, B,
+                  M - m < PANEL ? M - m : PANEL);
 }
 
 void outer_add(float *dw, const float *dy, const float *x, size_t M, size_t N,
@@ -72,7 +78,8 @@ void outer_add(float *dw, const float *dy, const float *x, size_t M, size_t N,
     struct arena_mark mark = arena_mark(scratch);
     struct outer o = {
         .turned = arena_take(scratch, BLOCK * wider, sizeof *o.turned),
-        .index = arena_take(scratch, BLOCK, sizeof *o.index),
+        .index = arena_take(scratch, BLOCK * N, sizeof *o.index),
+        .count = arena_take(scratch, N, sizeof *o.count),
         .panel = arena_take(scratch, BLOCK * PANEL, sizeof *o.panel),
         .sums = arena_take(scratch, N * PANEL, sizeof *o.sums)};
     for (size_t b = 0; b < B; b += BLOCK) {
@@ -87,5 +94,5 @@ size_t outer_scratch_bytes(size_t M, size_t N)
 {
     size_t wider = M > N ? M : N;
     return (BLOCK * (wider + PANEL) + N * PANEL) * sizeof(float) +
-           BLOCK * sizeof(uint32_t) + 4 * MEM_ALIGN;
+           (BLOCK + 1) * N * sizeof(uint32_t) + 5 * MEM_ALIGN;
 }

@@ -1,31 +1,10 @@
 /* Each operation as the standard operator that other runtimes run fastest. */
 #include "lib/model/onnx_graph.h"
 
-#include "lib/base/mem.h"
 #include "lib/math/convolution.h"
-#include "lib/model/space.h"
+#include "lib/model/onnx_told.h"
 
-#include <stdio.h>
 #include <string.h>
-
-/* A value of the graph and what it is in the file. */
-struct onnx_told {
-    size_t n;                   /* columns */
-    struct onnx_value *rows;    /* (B,n); NULL: a picture, or a constant */
-    struct onnx_value *picture; /* (B,C,H,W), or NULL */
-    struct space space;         /* of the picture */
-    /* A product or convolution to which nothing was added yet: how it was
-     * made. */
-    struct onnx_node bare;
-    /* The sum of a bare value and another one: their numbers. */
-    bool sum;
-    int a, b;
-    /* of a constant; NULL: it is none */
-    const float *data;
-    const char *name;
-    size_t rank;
-    size_t dims[ONNX_MAX_RANK];
-};
 
 static const char *const types[] = {
     [GRAPH_PRODUCT] = "Gemm",  [GRAPH_ADD] = "Add",
@@ -41,26 +20,6 @@ static struct onnx_graph *of(struct graph *g)
     return (struct onnx_graph *)g;
 }
 
-/* ---- numbers of values ---- */
-
-static int add(struct onnx_graph *g, const struct onnx_told *told)
-{
-    if (!told->rows && !told->picture && !told->data)
-        return GRAPH_NONE;
-    if (g->n == g->room) {
-        size_t room = g->room ? 2 * g->room : 256;
-        struct onnx_told *list = arena_take(&g->memory, room, sizeof *list);
-        if (!list)
-            return GRAPH_NONE;
-        if (g->n > 0)
-            memcpy(list, g->told, g->n * sizeof *list);
-        g->told = list;
-        g->room = room;
-    }
-    g->told[g->n] = *told;
-    return (int)g->n++;
-}
-
 static int constant(struct graph *graph, const char *name, const float *data,
                     size_t rank, const size_t *dims)
 {
@@ -69,127 +28,7 @@ static int constant(struct graph *graph, const char *name, const float *data,
         t.dims[i] = dims[i];
         t.n *= i > 0 || rank == 1 ? dims[i] : 1;
     }
-    return add(of(graph), &t);
-}
-
-/* ---- constants in the file ---- */
-
-static struct onnx_value *write_constant(struct onnx_graph *g,
-                                         const struct onnx_told *t)
-{
-    return onnx_constant(g->file, t->name, ONNX_FLOAT, t->data, t->rank,
-                         t->dims);
-}
-
-static struct onnx_value *write_integers(struct onnx_graph *g, const char *name,
-                                         const int64_t *numbers, size_t n)
-{
-    int64_t *copy = arena_take(&g->memory, n, sizeof *copy);
-    if (!copy)
-        return NULL;
-    memcpy(copy, numbers, n * sizeof *copy);
-    return onnx_constant(g->file, name, ONNX_INT64, copy, 1, &n);
-}
-
-/* Room for the numbers of a constant that is made of another one: its name with
- * an ending. */
-static float *derive(struct onnx_graph *g, struct onnx_told *t,
-                     const char *ending, size_t n)
-{
-    char name[96];
-    int length = snprintf(name, sizeof name, "%s%s", t->name, ending);
-    float *data = arena_take(&g->memory, n, sizeof *data);
-    t->name = arena_text(&g->memory, name, (size_t)length);
-    t->data = data;
-    return t->name ? data : NULL;
-}
-
-static int negated(struct onnx_graph *g, int a)
-{
-    struct onnx_told t = g->told[a];
-    const float *from = t.data;
-    size_t count = 1;
-    for (size_t i = 0; i < t.rank; i++)
-        count *= t.dims[i];
-    float *data = derive(g, &t, ".negated", count);
-    if (!data)
-        return GRAPH_NONE;
-    for (size_t i = 0; i < count; i++)
-        data[i] = -from[i];
-    return add(g, &t);
-}
-
-/* Whether the row is the same for all units of a map. */
-static bool is_by_map(const struct onnx_told *t, const struct space *s)
-{
-    size_t size = s->height * s->width;
-    if (!t->data || t->rank != 1 || t->n != space_size(s))
-        return false;
-    for (size_t i = 0; i < t->n; i++)
-        if (t->data[i] != t->data[i / size * size])
-            return false;
-    return true;
-}
-
-/* One number a map of such a row, as dims (C,1,1), or (C). */
-static struct onnx_value *write_by_map(struct onnx_graph *g, struct onnx_told t,
-                                       const struct space *s, size_t rank)
-{
-    const float *from = t.data;
-    size_t size = s->height * s->width;
-    float *data = derive(g, &t, "", s->channels);
-    if (!data)
-        return NULL;
-    for (size_t c = 0; c < s->channels; c++)
-        data[c] = from[c * size];
-    return onnx_constant(g->file, t.name, ONNX_FLOAT, data, rank,
-                         (size_t[]){s->channels, 1, 1});
-}
-
-/* ---- the two forms of a value ---- */
-
-static struct onnx_value *flatten(struct onnx_graph *g, struct onnx_value *v)
-{
-    struct onnx_node node = {
-        .type = "Flatten", .inputs = {v}, .attributes = {{"axis", 0, {1}}}};
-    return onnx_apply(g->file, &node);
-}
-
-/* (B,n) as (B, shape). */
-static struct onnx_value *reshape(struct onnx_graph *g, struct onnx_value *v,
-                                  size_t rank, const size_t *shape)
-{
-    int64_t dims[1 + ONNX_MAX_RANK] = {0}; /* as many rows as there are */
-    for (size_t i = 0; i < rank; i++)
-        dims[i + 1] = (int64_t)shape[i];
-    struct onnx_node node = {
-        .type = "Reshape",
-        .inputs = {v, write_integers(g, "shape", dims, rank + 1)}};
-    return onnx_apply(g->file, &node);
-}
-
-static struct onnx_value *rows_of(struct onnx_graph *g, int a)
-{
-    const struct onnx_told *t = &g->told[a];
-    if (t->data)
-        return write_constant(g, t);
-    return t->rows ? t->rows : flatten(g, t->picture);
-}
-
-static struct onnx_value *picture_of(struct onnx_graph *g, int a,
-                                     const struct space *s)
-{
-    const struct onnx_told *t = &g->told[a];
-    const size_t dims[] = {s->channels, s->height, s->width};
-    if (t->data && t->n == 1)
-        return write_constant(g, t);
-    if (is_by_map(t, s))
-        return write_by_map(g, *t, s, 3);
-    if (t->data)
-        return onnx_constant(g->file, t->name, ONNX_FLOAT, t->data, 3, dims);
-    if (t->picture && space_same(&t->space, s))
-        return t->picture;
-    return reshape(g, rows_of(g, a), 3, dims);
+    return told_add(of(graph), &t);
 }
 
 /* ---- what is added to a product goes into it ---- */
@@ -206,9 +45,9 @@ static struct onnx_value *add_inside(struct onnx_graph *g,
 {
     struct onnx_node node = a->bare;
     if (a->rows)
-        node.inputs[2] = rows_of(g, b);
-    else if (is_by_map(&g->told[b], &a->space))
-        node.inputs[2] = write_by_map(g, g->told[b], &a->space, 1);
+        node.inputs[2] = told_rows(g, b);
+    else if (told_is_by_map(&g->told[b], &a->space))
+        node.inputs[2] = told_write_by_map(g, g->told[b], &a->space, 1);
     return node.inputs[2] ? onnx_apply(g->file, &node) : NULL;
 }
 
@@ -232,7 +71,7 @@ static int sum(struct onnx_graph *g, int a, int b)
     t.a = a;
     t.b = b;
     *(t.rows ? &t.rows : &t.picture) = whole;
-    return add(g, &t);
+    return told_add(g, &t);
 }
 
 /* ---- operations ---- */
@@ -251,14 +90,14 @@ static int pairwise(struct onnx_graph *g, enum graph_op op, int a, int b)
     bool picture = s && fits(&x, s) && fits(&y, s);
     struct onnx_node node = {
         .type = types[op],
-        .inputs = {picture ? picture_of(g, a, s) : rows_of(g, a),
-                   picture ? picture_of(g, b, s) : rows_of(g, b)}};
+        .inputs = {picture ? told_picture(g, a, s) : told_rows(g, a),
+                   picture ? told_picture(g, b, s) : told_rows(g, b)}};
     if (op == GRAPH_MAX && is_zero(&y))
         node = (struct onnx_node){.type = "Relu", .inputs = {node.inputs[0]}};
     if (picture)
         t.space = *s;
     *(picture ? &t.picture : &t.rows) = onnx_apply(g->file, &node);
-    return add(g, &t);
+    return told_add(g, &t);
 }
 
 static int of_two(struct onnx_graph *g, enum graph_op op, int a, int b)
@@ -270,7 +109,7 @@ static int of_two(struct onnx_graph *g, enum graph_op op, int a, int b)
         return rest == GRAPH_NONE ? GRAPH_NONE : sum(g, x.a, rest);
     }
     if (op == GRAPH_SUBTRACT && x.bare.type && g->told[b].data) {
-        int minus = negated(g, b);
+        int minus = told_negated(g, b);
         return minus == GRAPH_NONE ? GRAPH_NONE : sum(g, a, minus);
     }
     if (op == GRAPH_ADD && x.bare.type)
@@ -284,26 +123,74 @@ static int of_one(struct onnx_graph *g, enum graph_op op, int a)
     bool by_row = op == GRAPH_NORM || op == GRAPH_SOFTMAX;
     bool picture = !by_row && x.picture;
     struct onnx_node node = {.type = types[op],
-                             .inputs = {picture ? x.picture : rows_of(g, a)}};
+                             .inputs = {picture ? x.picture : told_rows(g, a)}};
     struct onnx_told t = {.n = op == GRAPH_NORM ? 1 : x.n, .space = x.space};
     if (op == GRAPH_NORM)
         node.attributes[0] = (struct onnx_attribute){"axes", 1, {1}};
     else if (op == GRAPH_SOFTMAX)
         node.attributes[0] = (struct onnx_attribute){"axis", 0, {1}};
     *(picture ? &t.picture : &t.rows) = onnx_apply(g->file, &node);
-    return add(g, &t);
+    return told_add(g, &t);
+}
+
+/* Units in each block if row k of the matrix is not 0 in the k-th block of
+ * columns alone; else 0. */
+static size_t block_size(const struct onnx_told *w)
+{
+    size_t rows = w->dims[0], size = rows ? w->n / rows : 0;
+    if (!w->data || w->rank != 2 || rows < 2 || size < 2 || w->n % rows != 0)
+        return 0;
+    for (size_t i = 0; i < rows * w->n; i++)
+        if (w->data[i] != 0.0f && i % w->n / size != i / w->n)
+            return 0;
+    return size;
+}
+
+/* The product with such a matrix: weigh, and add up each block. */
+static int sum_blocks(struct onnx_graph *g, int a, struct onnx_told w,
+                      size_t size)
+{
+    static const int64_t blocks = 2;
+    const float *from = w.data;
+    size_t rows = w.dims[0], n = w.n;
+    bool plain = true;
+    float *weights = told_derive(g, &w, "", n);
+    for (size_t i = 0; weights && i < n; i++) {
+        weights[i] = from[i / size * n + i];
+        plain = plain && weights[i] == 1.0f;
+    }
+    if (!weights)
+        return GRAPH_NONE;
+    w.rank = 1;
+    w.dims[0] = n;
+    int by = plain ? a : told_add(g, &w);
+    if (by == GRAPH_NONE)
+        return GRAPH_NONE;
+    int weighed = plain ? a : pairwise(g, GRAPH_MULTIPLY, a, by);
+    if (weighed == GRAPH_NONE)
+        return GRAPH_NONE;
+    struct onnx_node node = {.type = "ReduceSum",
+                             .inputs = {told_reshape(g, told_rows(g, weighed),
+                                                     2, (size_t[]){rows, size}),
+                                        told_integers(g, "blocks", &blocks, 1)},
+                             .attributes = {{"keepdims", 0, {0}}}};
+    return told_add(
+        g, &(struct onnx_told){.n = rows, .rows = onnx_apply(g->file, &node)});
 }
 
 static int product(struct onnx_graph *g, int a, int b)
 {
+    size_t size = block_size(&g->told[b]);
+    if (size > 0)
+        return sum_blocks(g, a, g->told[b], size);
     struct onnx_told t = {.n = g->told[b].dims[0],
                           .bare = {.type = types[GRAPH_PRODUCT],
-                                   .inputs = {rows_of(g, a), rows_of(g, b)},
+                                   .inputs = {told_rows(g, a), told_rows(g, b)},
                                    .attributes = {{"transB", 0, {1}}}}};
     if (!t.bare.inputs[1])
         return GRAPH_NONE;
     t.rows = onnx_apply(g->file, &t.bare);
-    return add(g, &t);
+    return told_add(g, &t);
 }
 
 static int apply(struct graph *graph, enum graph_op op, int a, int b)
@@ -327,11 +214,11 @@ static int first(struct graph *graph, int a, size_t n)
     t.rows = onnx_apply(
         g->file,
         &(struct onnx_node){.type = "Slice",
-                            .inputs = {rows_of(g, a),
-                                       write_integers(g, "from", &zero, 1),
-                                       write_integers(g, "to", &end, 1),
-                                       write_integers(g, "axis", &one, 1)}});
-    return add(g, &t);
+                            .inputs = {told_rows(g, a),
+                                       told_integers(g, "from", &zero, 1),
+                                       told_integers(g, "to", &end, 1),
+                                       told_integers(g, "axis", &one, 1)}});
+    return told_add(g, &t);
 }
 
 /* ---- convolution ---- */
@@ -348,12 +235,12 @@ static struct onnx_value *own_weights(struct onnx_graph *g, struct onnx_told w)
     for (size_t i = 0; i < maps * channels * size; i++)
         if (from[i] != 0.0f && i / size / channels != i / size % channels)
             return NULL;
-    float *data = derive(g, &w, "", maps * size);
+    float *data = told_derive(g, &w, "", maps * size);
     for (size_t k = 0; data && k < maps; k++)
         memcpy(data + k * size, from + (k * channels + k) * size,
                size * sizeof *data);
     w.dims[1] = 1;
-    return data ? write_constant(g, &w) : NULL;
+    return data ? told_write(g, &w) : NULL;
 }
 
 static void set_attributes(struct onnx_node *node, const struct convolution *c,
@@ -392,13 +279,13 @@ static int convolve(struct graph *graph, int a, int w,
     t.n = space_size(&t.space);
     t.bare = (struct onnx_node){
         .type = reversed ? "ConvTranspose" : "Conv",
-        .inputs = {picture_of(g, a, reversed ? &maps : &picture),
-                   own ? own : write_constant(g, &g->told[w])}};
+        .inputs = {told_picture(g, a, reversed ? &maps : &picture),
+                   own ? own : told_write(g, &g->told[w])}};
     if (!t.bare.inputs[1])
         return GRAPH_NONE;
     set_attributes(&t.bare, c, own ? c->maps : 1, reversed);
     t.picture = onnx_apply(g->file, &t.bare);
-    return add(g, &t);
+    return told_add(g, &t);
 }
 
 /* ---- the ends ---- */
@@ -407,18 +294,18 @@ int onnx_graph_input(struct onnx_graph *g, const char *name, size_t rank,
                      const size_t *shape)
 {
     struct onnx_value *v = onnx_input(g->file, name, rank, shape);
-    struct onnx_told t = {.n = 1, .rows = rank > 1 ? flatten(g, v) : v};
+    struct onnx_told t = {.n = 1, .rows = rank > 1 ? told_flatten(g, v) : v};
     for (size_t i = 0; i < rank; i++)
         t.n *= shape[i];
-    return add(g, &t);
+    return told_add(g, &t);
 }
 
 void onnx_graph_output(struct onnx_graph *g, int value, const char *name,
                        size_t rank, const size_t *shape)
 {
-    struct onnx_value *v = rows_of(g, value);
+    struct onnx_value *v = told_rows(g, value);
     if (rank > 1)
-        v = reshape(g, v, rank, shape);
+        v = told_reshape(g, v, rank, shape);
     onnx_output(g->file, v, name, rank, shape);
 }
 

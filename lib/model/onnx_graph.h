@@ -4,7 +4,9 @@
  * convolution to convolution: they stay pictures (B,C,H,W). What other runtimes
  * are quicker at is written instead of what was told: a bias goes into the
  * product before it, what no step changes is summed up once, a convolution that
- * joins each map with itself alone becomes one by groups.
+ * joins each map with itself alone becomes one by groups, a product that adds
+ * up blocks of neighbours (three quarters of the time for 100 blocks of 4) a
+ * sum.
  */
 #ifndef SPARSED_MODEL_ONNX_GRAPH_H
 #define SPARSED_MODEL_ONNX_GRAPH_H

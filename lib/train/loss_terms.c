@@ -29,7 +29,7 @@ static enum err_code reconstruct(struct run *r, const struct layer *l,
         return e->code;
     if (!arena_reserve(r->memory, l->dec.kind->scratch_bytes(&l->dec, r->B)))
         return err_set(e, ERR_NO_MEMORY, "loss of %zu rows", r->B);
-    l->dec.kind->apply(&l->dec, residual, z, r->B, r->memory);
+    l->dec.kind->apply(&l->dec, residual, NULL, z, r->B, r->memory);
     vec_add(residual, x, -1.0f, size);
     double value = 0.5 * vec_dot(residual, residual, size);
     r->sums->reconstruction += value;
@@ -83,7 +83,7 @@ static const float *target_code(struct run *r, const struct layer *l,
         err_set(e, ERR_NO_MEMORY, "codes of %zu rows to learn from", r->B);
         return NULL;
     }
-    solver_run(s, l, 0, &tape, x, r->B, r->memory);
+    solver_run(s, l, NULL, &tape, x, r->B, r->memory);
     return tape.z;
 }
 

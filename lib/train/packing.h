@@ -12,7 +12,8 @@
 
 struct packing {
     struct model *m;
-    float *copies[MODEL_MAX_LAYERS][OPERATOR_ROLES]; /* NULL: none */
+    bool lent;
+    float *copies[MODEL_MAX_LAYERS][OPERATOR_ROLES]; /* while not lent */
 };
 
 /* Room for all operators of m, which is borrowed and not prepared.
@@ -22,10 +23,15 @@ enum err_code packing_init(struct packing *p, struct model *m, struct err *e)
 /* Accepts a zeroed packing. */
 void packing_fini(struct packing *p);
 
+/* *view is m, which may be prepared, with packed copies of its own, lent and
+ * made; it borrows all else from m, whose weights stand still meanwhile. */
+enum err_code packing_view(struct packing *p, struct model *view,
+                           const struct model *m, struct err *e) ERR_CHECKED;
+
 void packing_lend(struct packing *p);
 void packing_return(struct packing *p);
 
-/* Makes the copies of part `part` of `parts` anew, while they are lent. */
+/* Makes part `part` of `parts` of the copies anew, while they are lent. */
 void packing_renew(struct packing *p, size_t part, size_t parts);
 
 #endif

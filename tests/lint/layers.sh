@@ -1,7 +1,7 @@
 #!/bin/sh
 # Includes go one way: server -> api -> lib, inside lib
 # base < math < data < model < train < store < engine, and each foreign library
-# has one door.
+# has one door. The api knows no kernels.
 #
 # A door's header is matched from its end, as <cjson/cJSON.h> by cJSON.h: where
 # a package lies is the system's affair. A file that is a door and does not
@@ -88,6 +88,8 @@ FNR == 1 { read[FILENAME] = 1 }
         complain("\"" header "\" is not spelled from lib/, api/ or server/")
     else if (rank[layer(header)] > rank[layer(FILENAME)])
         complain(layer(FILENAME) " may not include " layer(header))
+    else if (layer(FILENAME) == "api" && layer(header) == "lib/math")
+        complain("api asks lib/model/numbers.h, and knows no kernels")
 }
 
 END {

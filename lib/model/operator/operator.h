@@ -91,9 +91,12 @@ struct operator_kind {
     enum err_code (*prepare)(struct operator *op, struct err *e);
     void (*unprepare)(struct operator *op);
 
-    /* y (B,out) = W x for x (B,in). */
-    void (*apply)(const struct operator *op, float *y, const float *x, size_t B,
-                  struct arena *scratch);
+    /* y (B,out) = base + W x for x (B,in). base (B,out) may be y; NULL: 0. */
+    void (*apply)(const struct operator *op, float *y, const float *base,
+                  const float *x, size_t B, struct arena *scratch);
+    /* Whether rows like x (B,in) take no longer one at a time than together.
+     * Optional: they do. */
+    bool (*by_row)(const struct operator *op, const float *x, size_t B);
     /* dx (B,in) += W' dy for dy (B,out). */
     void (*adjoint)(const struct operator *op, float *dx, const float *dy,
                     size_t B, struct arena *scratch);
