@@ -22,7 +22,7 @@ ROWS = {
     "groups, one": r".*-groups, one", "groups, batch": r".*-groups, \d+ rows",
     "FISTA": r".*(FISTA|fista).*", "coordinate descent": r".*descent.*",
     "trees": r".*[tT]ree.*", "groups' proximal steps": r".*[gG]roup.*",
-    "training": r"training DrSAE.*",
+    "training": r"train, batch 128.*",
     "cold start": r"cold start.*", "memory": r"memory after load.*",
 }
 

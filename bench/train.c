@@ -1,5 +1,5 @@
-/* train: our side of the training rows, which bench/peers/train.py asks for one
- * round at a time, so that both sides take turns within one run.
+/* train: our side of the training rows, which bench/rows/training.py asks for
+ * one round at a time, so that both sides take turns within one run.
  *
  *   train FOLDER DATA THREADS    config.json, weights (float32, all tensors one
  *                                after another); any --data path
