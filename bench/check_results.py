@@ -8,6 +8,7 @@ import sys
 
 ROWS = {
     "one encode": r"encode and classify one digit",
+    "the bound": r"classify one at a time",
     "batches of 32": r"32 digits a batch", "of 128": r"128 digits a batch",
     "of 512": r"512 digits a batch",
     "JSON over HTTP beside peers": r"one JSON digit, `classify`",
