@@ -8,6 +8,7 @@ import sys
 
 ROWS = {
     "one encode": r"encode and classify one digit",
+    "the bound": r"classify one at a time",
     "batches of 32": r"32 digits a batch", "of 128": r"128 digits a batch",
     "of 512": r"512 digits a batch",
     "JSON over HTTP beside peers": r"one JSON digit, `classify`",
@@ -22,7 +23,7 @@ ROWS = {
     "groups, one": r".*-groups, one", "groups, batch": r".*-groups, \d+ rows",
     "FISTA": r".*(FISTA|fista).*", "coordinate descent": r".*descent.*",
     "trees": r".*[tT]ree.*", "groups' proximal steps": r".*[gG]roup.*",
-    "training": r"training DrSAE.*",
+    "training": r"train, batch 128.*",
     "cold start": r"cold start.*", "memory": r"memory after load.*",
 }
 

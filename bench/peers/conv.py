@@ -31,7 +31,7 @@ try:
 except ImportError:
     torch = None
 
-ROUNDS, ROWS = 15, 128
+ROUNDS, ROWS = int(os.environ.get("BENCH_ROUNDS", 15)), 128
 
 # channels, height, width; maps, kernel, padding
 LAYERS = [(1, 28, 28, 32, 5, 0), (32, 12, 12, 64, 5, 0), (32, 14, 14, 64, 5, 2)]

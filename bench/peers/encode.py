@@ -2,7 +2,7 @@
 
     encode.py KIND MODEL THREADS INPUTS FOLDER
 
-KIND is onnxruntime (MODEL is an ONNX file), pytorch (TorchScript, frozen) or
+KIND is onnxruntime (MODEL is what `sparsed export` wrote), pytorch (TorchScript, frozen) or
 sgemm (the dense products of NumPy's OpenBLAS, written into arrays that stay),
 for which MODEL is the safetensors file. E x is computed once, and each further
 step is a product with S. Time is the thread's processor time, of several

@@ -42,12 +42,13 @@ def rows_of(text, unit, less):
                       given={first: figures[-1]})
 
 
-def ask(bench, argv, unit, less=True, env=ONE_THREAD, seconds=240):
+def ask(bench, argv, unit, less=True, env=ONE_THREAD, seconds=600):
     """Runs the program; its rows."""
     try:
         done = subprocess.run(
             [str(a) for a in argv], cwd=bench.root, capture_output=True,
-            text=True, timeout=seconds, env={**os.environ, **env})
+            text=True, timeout=seconds, env={**os.environ, **env,
+                              "BENCH_ROUNDS": str(bench.rounds)})
     except (OSError, subprocess.TimeoutExpired) as e:
         raise Missing(str(e))
     rows = list(rows_of(done.stdout, unit, less))
