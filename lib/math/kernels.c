@@ -13,14 +13,58 @@ size_t nonzeros_count(const float *x, size_t n)
     return count;
 }
 
+/* What is turned goes by squares of 4 x 4, which stay in registers. */
+enum { SQUARE = 4 };
+
+typedef float four __attribute__((vector_size(SQUARE * sizeof(float))));
+typedef int32_t four_index __attribute__((vector_size(SQUARE * sizeof(float))));
+
+/* to (SQUARE rows, `to_step` apart) = from transposed. */
+static inline void square(float *to, size_t to_step, const float *from,
+                          size_t from_step)
+{
+    four r[SQUARE], pairs[SQUARE];
+    for (size_t k = 0; k < SQUARE; k++)
+        memcpy(&r[k], from + k * from_step, sizeof r[k]);
+    pairs[0] = __builtin_shuffle(r[0], r[1], (four_index){0, 4, 1, 5});
+    pairs[1] = __builtin_shuffle(r[0], r[1], (four_index){2, 6, 3, 7});
+    pairs[2] = __builtin_shuffle(r[2], r[3], (four_index){0, 4, 1, 5});
+    pairs[3] = __builtin_shuffle(r[2], r[3], (four_index){2, 6, 3, 7});
+    r[0] = __builtin_shuffle(pairs[0], pairs[2], (four_index){0, 1, 4, 5});
+    r[1] = __builtin_shuffle(pairs[0], pairs[2], (four_index){2, 3, 6, 7});
+    r[2] = __builtin_shuffle(pairs[1], pairs[3], (four_index){0, 1, 4, 5});
+    r[3] = __builtin_shuffle(pairs[1], pairs[3], (four_index){2, 3, 6, 7});
+    for (size_t k = 0; k < SQUARE; k++)
+        memcpy(to + k * to_step, &r[k], sizeof r[k]);
+}
+
+void transpose_part(float *restrict out, size_t out_step,
+                    const float *restrict in, size_t in_step, size_t rows,
+                    size_t columns)
+{
+    size_t whole_rows = rows - rows % SQUARE;
+    size_t whole = columns - columns % SQUARE;
+    for (size_t r = 0; r < whole_rows; r += SQUARE) {
+        for (size_t c = 0; c < whole; c += SQUARE)
+            square(out + c * out_step + r, out_step, in + r * in_step + c,
+                   in_step);
+        for (size_t c = whole; c < columns; c++)
+            for (size_t k = r; k < r + SQUARE; k++)
+                out[c * out_step + k] = in[k * in_step + c];
+    }
+    for (size_t r = whole_rows; r < rows; r++)
+        for (size_t c = 0; c < columns; c++)
+            out[c * out_step + r] = in[r * in_step + c];
+}
+
 void transpose(float *out, const float *in, size_t rows, size_t columns)
 {
     enum { TILE = 16 }; /* a tile of both sides stays in the L1 cache */
-    for (size_t r0 = 0; r0 < rows; r0 += TILE)
-        for (size_t c0 = 0; c0 < columns; c0 += TILE)
-            for (size_t r = r0; r < rows && r < r0 + TILE; r++)
-                for (size_t c = c0; c < columns && c < c0 + TILE; c++)
-                    out[c * rows + r] = in[r * columns + c];
+    for (size_t r = 0; r < rows; r += TILE)
+        for (size_t c = 0; c < columns; c += TILE)
+            transpose_part(out + c * rows + r, rows, in + r * columns + c,
+                           columns, rows - r < TILE ? rows - r : TILE,
+                           columns - c < TILE ? columns - c : TILE);
 }
 
 KERNEL_CLONES
