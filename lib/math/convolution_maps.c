@@ -28,14 +28,23 @@ struct room {
     uint32_t *first;           /* (pixels + 1) those of each pixel, */
     uint32_t *from;            /* (places) where a window begins, */
     uint32_t *seen;            /* (places) the places that see any */
-    struct simd_slice *slices; /* (kernel rows) */
-    float *sums;               /* (places,columns) */
+    size_t n_seen, all; /* how many they are, and numbers they see together */
+    float *sums;        /* (places,column) */
 };
 
-/* Numbers in a column: the maps, filled up with zeros. */
-static size_t column(const struct convolution *c)
+/* Maps from m on whose sums are made at once: so many that what a row of the
+ * kernel weighs stays in the first cache. */
+enum { BLOCK = 32 };
+
+static size_t maps_at(const struct convolution *c, size_t m)
 {
-    return convolution_whole(c->maps, SIMD_ROWS);
+    return c->maps - m < BLOCK ? c->maps - m : BLOCK;
+}
+
+/* Numbers in a column of that block: its maps, filled up with zeros. */
+static size_t column_at(const struct convolution *c, size_t m)
+{
+    return convolution_whole(maps_at(c, m), SIMD_ROWS);
 }
 
 static size_t pixels(const struct convolution *c)
@@ -47,18 +56,21 @@ static size_t pixels(const struct convolution *c)
 
 size_t convolution_packed_for_maps(const struct convolution *c)
 {
-    return convolution_taps(c) * column(c);
+    return convolution_taps(c) * convolution_whole(c->maps, SIMD_ROWS);
 }
 
-/* (kernel row, kernel column, channel, column) */
+/* (block, kernel row, kernel column, channel, column) */
 void convolution_pack_for_maps(const struct convolution *c, float *packed,
                                const float *weights)
 {
-    size_t area = c->kernel_height * c->kernel_width, n = column(c);
+    size_t area = c->kernel_height * c->kernel_width, K = convolution_taps(c);
     memset(packed, 0, convolution_packed_for_maps(c) * sizeof *packed);
-    for (size_t k = 0; k < c->channels; k++)
-        transpose_part(packed + k * n, c->channels * n, weights + k * area,
-                       convolution_taps(c), c->maps, area);
+    for (size_t m = 0; m < c->maps; m += BLOCK) {
+        size_t n = column_at(c, m);
+        for (size_t k = 0; k < c->channels; k++)
+            transpose_part(packed + m * K + k * n, c->channels * n,
+                           weights + m * K + k * area, K, maps_at(c, m), area);
+    }
 }
 
 /* ---- one picture ---- */
@@ -72,9 +84,7 @@ static struct room take_room(const struct convolution *c, struct arena *scratch)
         .first = arena_take(scratch, pixels(c) + 1, sizeof(uint32_t)),
         .from = arena_take(scratch, places, sizeof(uint32_t)),
         .seen = arena_take(scratch, places, sizeof(uint32_t)),
-        .slices =
-            arena_take(scratch, c->kernel_height, sizeof(struct simd_slice)),
-        .sums = arena_take(scratch, places * column(c), sizeof(float))};
+        .sums = arena_take(scratch, places * BLOCK, sizeof(float))};
     size_t step = c->stride * c->channels, p = 0;
     for (size_t y = 0; y < c->rows; y++)
         for (size_t x = 0; x < c->columns; x++)
@@ -111,91 +121,92 @@ static void list_pixels(const struct convolution *c, struct room *r)
     r->first[n] = (uint32_t)count;
 }
 
-/* The places that see anything, and how much all of them see. */
-static size_t look(const struct convolution *c, struct room *r, size_t *seen)
+/* Which places see anything, and how much all of them see. */
+static void look(const struct convolution *c, struct room *r)
 {
-    size_t all = 0, width = convolution_padded_width(c);
-    *seen = 0;
+    size_t width = convolution_padded_width(c);
+    r->all = r->n_seen = 0;
     for (size_t y = 0; y < c->rows; y++)
         for (size_t x = 0; x < c->columns; x++) {
             const uint32_t *at = r->first + (y * width + x) * c->stride;
             size_t count = 0;
             for (size_t i = 0; i < c->kernel_height; i++, at += width)
                 count += at[c->kernel_width] - at[0];
-            r->seen[*seen] = (uint32_t)(y * c->columns + x);
-            *seen += count > 0;
-            all += count;
+            r->seen[r->n_seen] = (uint32_t)(y * c->columns + x);
+            r->n_seen += count > 0;
+            r->all += count;
         }
-    return all;
 }
 
+/* sums (places, column) += those of a block. */
 static void add_whole(const struct convolution *c, const struct room *r,
-                      const float *packed, size_t seen)
+                      const float *packed, size_t column)
 {
     struct simd_windows w = {.places = r->seen,
                              .from = r->from,
-                             .n = seen,
+                             .n = r->n_seen,
                              .runs = c->kernel_height,
                              .run = c->kernel_width * c->channels,
                              .step = convolution_padded_width(c) * c->channels};
-    simd->windows_add(r->sums, packed, &w, r->picture, column(c));
+    simd->windows_add(r->sums, packed, &w, r->picture, column);
 }
 
+/* One row of the kernel after the other, so that it stays in the cache. */
 static void add_listed(const struct convolution *c, const struct room *r,
-                       const float *packed, size_t seen)
+                       const float *packed, size_t column)
 {
     size_t run = c->kernel_width * c->channels;
-    for (size_t t = 0; t < seen; t++) {
-        size_t place = r->seen[t];
-        size_t pixel = r->from[place] / c->channels;
-        for (size_t i = 0; i < c->kernel_height; i++) {
+    for (size_t i = 0; i < c->kernel_height; i++)
+        for (size_t t = 0; t < r->n_seen; t++) {
+            size_t place = r->seen[t];
+            size_t pixel = r->from[place] / c->channels +
+                           i * convolution_padded_width(c);
             const uint32_t *at = r->first + pixel;
-            r->slices[i] = (struct simd_slice){
+            struct simd_slice slice = {
                 .index = r->index + at[0],
                 .count = at[c->kernel_width] - at[0],
                 .base = (uint32_t)(pixel * c->channels - i * run)};
-            pixel += convolution_padded_width(c);
+            simd->slices_add(r->sums + place * column, packed, &slice, 1,
+                             r->picture, column);
         }
-        simd->slices_add(r->sums + place * column(c), packed, r->slices,
-                         c->kernel_height, r->picture, column(c));
-    }
 }
 
-/* sums += the maps of the picture in the room. */
-static void add_maps(const struct convolution *c, struct room *r,
-                     const float *packed)
+static void make_maps(const struct convolution *c, enum convolution_into into,
+                      float *maps, const struct room *r, const float *packed)
 {
-    size_t seen;
-    list_pixels(c, r);
-    size_t all = look(c, r, &seen);
-    if (LISTED * (all + RUN * c->kernel_height * seen) <
-        WHOLE * convolution_taps(c) * seen)
-        add_listed(c, r, packed, seen);
-    else
-        add_whole(c, r, packed, seen);
+    size_t P = convolution_places(c), K = convolution_taps(c);
+    bool listed = LISTED * (r->all + RUN * c->kernel_height * r->n_seen) <
+                  WHOLE * K * r->n_seen;
+    for (size_t m = 0; m < c->maps; m += BLOCK) {
+        size_t n = column_at(c, m);
+        if (into == CONVOLUTION_ADD)
+            transpose_part(r->sums, n, maps + m * P, P, maps_at(c, m), P);
+        else
+            memset(r->sums, 0, P * n * sizeof *r->sums);
+        (listed ? add_listed : add_whole)(c, r, packed + m * K, n);
+        transpose_part(maps + m * P, P, r->sums, n, P, maps_at(c, m));
+    }
 }
 
 void convolution_maps(const struct convolution *c, enum convolution_into into,
                       float *maps, const float *pictures, const float *weights,
                       const float *packed, size_t B, struct arena *scratch)
 {
-    size_t P = convolution_places(c), n = column(c);
+    size_t size = c->channels * c->height * c->width;
     struct arena_mark mark = arena_mark(scratch);
     struct room r = take_room(c, scratch);
     if (!packed) {
-        float *own =
-            arena_take(scratch, convolution_packed_for_maps(c), sizeof *own);
+        float *own = arena_take(scratch, convolution_packed_for_maps(c),
+                                sizeof *own);
         convolution_pack_for_maps(c, own, weights);
         packed = own;
     }
-    for (size_t b = 0; b < B; b++, maps += c->maps * P) {
-        turn(c, r.picture, pictures + b * c->channels * c->height * c->width);
-        if (into == CONVOLUTION_ADD)
-            transpose_part(r.sums, n, maps, P, c->maps, P);
-        else
-            memset(r.sums, 0, P * n * sizeof *r.sums);
-        add_maps(c, &r, packed);
-        transpose_part(maps, P, r.sums, n, P, c->maps);
+    for (size_t b = 0; b < B; b++) {
+        turn(c, r.picture, pictures + b * size);
+        list_pixels(c, &r);
+        look(c, &r);
+        make_maps(c, into, maps + b * c->maps * convolution_places(c), &r,
+                  packed);
     }
     arena_rewind(scratch, mark);
 }
@@ -203,8 +214,8 @@ void convolution_maps(const struct convolution *c, enum convolution_into into,
 size_t convolution_scratch_for_maps(const struct convolution *c)
 {
     size_t size = convolution_padded_size(c), places = convolution_places(c);
-    return (2 * size + pixels(c) + 1 + 2 * places + places * column(c) +
+    return (2 * size + pixels(c) + 1 + 2 * places + places * BLOCK +
             convolution_packed_for_maps(c)) *
                sizeof(float) +
-           c->kernel_height * sizeof(struct simd_slice) + 8 * MEM_ALIGN;
+           8 * MEM_ALIGN;
 }

@@ -178,7 +178,7 @@ LEVEL static void windows_add(float *restrict out,
     for (; r + 4 * WIDTH <= rows; r += 4 * WIDTH)
         windows_panel(out + r, columns + r, w, x, rows, 4, 6);
     for (; r + 2 * WIDTH <= rows; r += 2 * WIDTH)
-        windows_panel(out + r, columns + r, w, x, rows, 2, 12);
+        windows_panel(out + r, columns + r, w, x, rows, 2, 8);
     for (; r < rows; r += 1 * WIDTH)
         windows_panel(out + r, columns + r, w, x, rows, 1, 12);
 }
