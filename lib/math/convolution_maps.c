@@ -28,6 +28,7 @@ struct room {
     uint32_t *first;           /* (pixels + 1) those of each pixel, */
     uint32_t *from;            /* (places) where a window begins, */
     uint32_t *seen;            /* (places) the places that see any */
+    uint32_t *counts; /* (columns) what each place of a row sees, */
     size_t n_seen, all; /* how many they are, and numbers they see together */
     float *sums;        /* (places,column) */
 };
@@ -84,6 +85,7 @@ static struct room take_room(const struct convolution *c, struct arena *scratch)
         .first = arena_take(scratch, pixels(c) + 1, sizeof(uint32_t)),
         .from = arena_take(scratch, places, sizeof(uint32_t)),
         .seen = arena_take(scratch, places, sizeof(uint32_t)),
+        .counts = arena_take(scratch, c->columns, sizeof(uint32_t)),
         .sums = arena_take(scratch, places * BLOCK, sizeof(float))};
     size_t step = c->stride * c->channels, p = 0;
     for (size_t y = 0; y < c->rows; y++)
@@ -121,21 +123,35 @@ static void list_pixels(const struct convolution *c, struct room *r)
     r->first[n] = (uint32_t)count;
 }
 
+/* counts += how many numbers each place of a row sees in one row of pixels. */
+KERNEL_CLONES
+static void count_row(uint32_t *restrict counts, const uint32_t *restrict first,
+                      size_t n, size_t stride, size_t kernel)
+{
+    if (stride == 1)
+        for (size_t x = 0; x < n; x++)
+            counts[x] += first[x + kernel] - first[x];
+    else
+        for (size_t x = 0; x < n; x++)
+            counts[x] += first[x * stride + kernel] - first[x * stride];
+}
+
 /* Which places see anything, and how much all of them see. */
 static void look(const struct convolution *c, struct room *r)
 {
     size_t width = convolution_padded_width(c);
     r->all = r->n_seen = 0;
-    for (size_t y = 0; y < c->rows; y++)
+    for (size_t y = 0; y < c->rows; y++) {
+        memset(r->counts, 0, c->columns * sizeof *r->counts);
+        for (size_t i = 0; i < c->kernel_height; i++)
+            count_row(r->counts, r->first + (y * c->stride + i) * width,
+                      c->columns, c->stride, c->kernel_width);
         for (size_t x = 0; x < c->columns; x++) {
-            const uint32_t *at = r->first + (y * width + x) * c->stride;
-            size_t count = 0;
-            for (size_t i = 0; i < c->kernel_height; i++, at += width)
-                count += at[c->kernel_width] - at[0];
             r->seen[r->n_seen] = (uint32_t)(y * c->columns + x);
-            r->n_seen += count > 0;
-            r->all += count;
+            r->n_seen += r->counts[x] > 0;
+            r->all += r->counts[x];
         }
+    }
 }
 
 /* sums (places, column) += those of a block. */
@@ -214,7 +230,7 @@ void convolution_maps(const struct convolution *c, enum convolution_into into,
 size_t convolution_scratch_for_maps(const struct convolution *c)
 {
     size_t size = convolution_padded_size(c), places = convolution_places(c);
-    return (2 * size + pixels(c) + 1 + 2 * places + places * BLOCK +
+    return (2 * size + pixels(c) + 1 + 2 * places + c->columns + places * BLOCK +
             convolution_packed_for_maps(c)) *
                sizeof(float) +
            8 * MEM_ALIGN;

@@ -191,27 +191,57 @@ static inline void pick(float *v, const float *x, size_t n, size_t stride)
         v[j] = x[j * stride];
 }
 
+enum into { SET, ADD };
+
+/* out (n) = or += weight times the sums of `size` numbers, each weighted. */
+static inline __attribute__((always_inline)) void
+weigh_few(float *restrict out, enum into into, float weight,
+          const float *restrict x, size_t step, const float *restrict weights,
+          const size_t size, size_t n)
+{
+    for (size_t j = 0; j < n; j++) {
+        float sum = 0;
+        for (size_t i = 0; i < size; i++)
+            sum += weights[i] * x[j + i * step];
+        out[j] = into == ADD ? out[j] + weight * sum : weight * sum;
+    }
+}
+
+/* The same, the numbers being `step` apart; small sizes have loops of their
+ * own, which the compiler unrolls. */
+static inline void weigh(float *restrict out, enum into into, float weight,
+                         const float *restrict x, size_t step,
+                         const struct windows_axis *a, size_t n)
+{
+    if (a->size == 2)
+        weigh_few(out, into, weight, x, step, a->weights, 2, n);
+    else if (a->size == 3)
+        weigh_few(out, into, weight, x, step, a->weights, 3, n);
+    else
+        for (size_t i = 0; i < a->size; i++)
+            weigh_few(out, i > 0 ? ADD : into, weight, x + i * step, step,
+                      a->weights + i, 1, n);
+}
+
 /* The same for a block of whole rows of which no window is cut off: all rows
  * are one run, whose windows across the rows' ends are passed over. */
 KERNEL_CLONES
 static void pool_run(const struct windows *w, const struct block *p,
                      float *restrict v, const float *restrict z)
 {
-    float sums[MOST], across[MOST + 2 * LANES];
+    float squares[MOST], sums[MOST], across[MOST + 2 * LANES];
     const struct windows_axis *r = &w->rows, *c = &w->columns;
-    size_t width = p->width, n = (p->height - r->size + 1) * width;
-    memset(sums, 0, n * sizeof *sums);
-    memset(across, 0, (n + 2 * LANES) * sizeof *across);
-    for (size_t k = 0; k < w->maps.size; k++)
-        for (size_t i = 0; i < r->size; i++) {
-            const float *x = z + units_at(w, p, k, i);
-            float weight = w->maps.weights[k] * r->weights[i];
-            for (size_t j = 0; j < n; j++)
-                sums[j] += weight * x[j] * x[j];
-        }
-    for (size_t i = 0; i < c->size; i++)
-        for (size_t j = 0; j + c->size <= n; j++)
-            across[j] += c->weights[i] * sums[j + i];
+    size_t width = p->width, all = p->height * width;
+    size_t n = all - (r->size - 1) * width, last = n - (c->size - 1);
+    for (size_t k = 0; k < w->maps.size; k++) {
+        const float *x = z + units_at(w, p, k, 0);
+        for (size_t j = 0; j < all; j++)
+            squares[j] = x[j] * x[j];
+        weigh(sums, k > 0 ? ADD : SET, w->maps.weights[k], squares, width, r,
+              n);
+    }
+    weigh(across, SET, 1, sums, 1, c, last);
+    memset(across + last, 0, 2 * LANES * sizeof *across);
     for (size_t i = 0; i < p->rows; i++)
         pick(v + i * p->columns, across + i * r->stride * width, p->columns,
              c->stride);
