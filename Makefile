@@ -11,6 +11,7 @@ BLAS ?= $(if $(filter tsan,$(MODE)),ref,openblas)
 # Settings of single targets.
 LISTEN ?= 127.0.0.1:8080
 PREFIX ?= /usr/local
+ONNX_PROTO ?= /usr/include/onnx/onnx.proto
 ARGS ?=
 T ?=
 
@@ -31,7 +32,7 @@ TESTS_C := $(filter-out $(addprefix tests/,lint/% http/% interop/%), \
 ASSETS := $(wildcard openapi.yaml) \
           $(shell find web -type f ! -name '.*' ! -name '*.md' 2>/dev/null)
 
-LIB_O := $(LIB_C:%.c=$(O)/o/%.o) $(O)/o/assets.o
+LIB_O := $(LIB_C:%.c=$(O)/o/%.o) $(O)/o/assets.o $(O)/o/onnx.pb-c.o
 SERVER_O := $(SERVER_C:%.c=$(O)/o/%.o)
 TESTS_O := $(TESTS_C:%.c=$(O)/o/%.o)
 # What of server/ the unit tests link: all but the commands.
@@ -43,7 +44,7 @@ PARTS_O := $(filter-out $(O)/o/server/main.o $(O)/o/server/cmd_%,$(SERVER_O))
 # then kept.
 once = $(eval $(1) := $(shell $(2)))$($(1))
 PACKAGES := libmicrohttpd gnutls libcjson libpng libturbojpeg libzip zlib \
-            sqlite3 $(filter openblas,$(BLAS))
+            sqlite3 libprotobuf-c $(filter openblas,$(BLAS))
 PACKAGES_CFLAGS = $(call once,PACKAGES_CFLAGS,pkg-config --cflags $(PACKAGES))
 PACKAGES_LIBS = $(call once,PACKAGES_LIBS,pkg-config --libs $(PACKAGES))
 CHECK_CFLAGS = $(call once,CHECK_CFLAGS,pkg-config --cflags check)
@@ -96,7 +97,9 @@ $(O)/tests: $(TESTS_O) $(PARTS_O) $(O)/libsparsed.a $(O)/flags
 	@echo '  link $@'
 	$(Q)$(LINK) -o $@ $(TESTS_O) $(PARTS_O) $(O)/libsparsed.a $(CHECK_LIBS) $(LIBS)
 
-$(O)/bench $(O)/conv $(O)/encode $(O)/store $(O)/overload: $(O)/%: $(O)/o/bench/%.o $(O)/libsparsed.a $(O)/flags
+# The programs that are measured, or measure.
+BENCHES := $(basename $(notdir $(wildcard bench/*.c)))
+$(BENCHES:%=$(O)/%): $(O)/%: $(O)/o/bench/%.o $(O)/libsparsed.a $(O)/flags
 	@echo '  link $@'
 	$(Q)$(LINK) -o $@ $< $(O)/libsparsed.a $(LIBS)
 
@@ -109,8 +112,8 @@ $(O)/o/%.o: %.c $(O)/flags | deps
 	@echo '  cc $<'
 	$(Q)$(COMPILE) $(EXTRA) -MMD -MP -c -o $@ $<
 
-$(TESTS_O): private EXTRA = $(CHECK_CFLAGS)
-$(TESTS_O): | deps-test
+$(TESTS_O): private EXTRA = $(CHECK_CFLAGS) -isystem build/gen
+$(TESTS_O): | deps-test build/gen/onnx/onnx.pb-c.c
 
 # A product and a sum in one step, where the processor has it: twice the speed.
 $(O)/o/lib/math/convolution.o: private EXTRA = -ffp-contract=fast
@@ -129,6 +132,21 @@ $(O)/o/assets.o: build/gen/assets.c $(O)/flags api/assets.h | deps
 	@mkdir -p $(@D)
 	$(Q)$(COMPILE) -c -o $@ $<
 
+# The messages of ONNX files, from the system's description of them. That it is
+# a system header keeps warnings to our own code.
+build/gen/onnx/onnx.pb-c.c: | deps
+	@mkdir -p build/gen
+	@echo '  protoc-c $(ONNX_PROTO)'
+	$(Q)protoc-c --proto_path='$(ONNX_PROTO:%/onnx/onnx.proto=%)' \
+	    --c_out=build/gen onnx/onnx.proto
+
+$(O)/o/onnx.pb-c.o: build/gen/onnx/onnx.pb-c.c $(O)/flags
+	@mkdir -p $(@D)
+	$(Q)$(COMPILE) -isystem build/gen -c -o $@ $<
+
+$(O)/o/lib/data/onnx_write.o: private EXTRA = -isystem build/gen
+$(O)/o/lib/data/onnx_write.o: build/gen/onnx/onnx.pb-c.c
+
 # Notes of what a folder was made from. They change only when that changes, so
 # new flags, and files added or removed, rebuild what they must.
 $(O)/flags: NOTE = $(COMPILE) $(LINK)
@@ -145,8 +163,8 @@ deps:
 deps-test: | deps
 	@sh scripts/deps.sh test
 
--include $(LIB_O:.o=.d) $(SERVER_O:.o=.d) $(TESTS_O:.o=.d) $(O)/o/bench/bench.d \
-         $(O)/o/bench/conv.d $(O)/o/bench/encode.d $(O)/o/bench/store.d $(O)/o/bench/overload.d
+-include $(LIB_O:.o=.d) $(SERVER_O:.o=.d) $(TESTS_O:.o=.d) \
+         $(BENCHES:%=$(O)/o/bench/%.d)
 
 # ---- use ----
 
@@ -211,6 +229,7 @@ test-cli: $(BIN) build/venv/ready ## every command, killed runs, formats, codes 
 	SPARSED=$(BIN) build/venv/bin/python tests/cli/test_train.py
 	SPARSED=$(BIN) build/venv/bin/python tests/cli/test_stack.py
 	build/venv/bin/python tests/interop/test_formats.py
+	SPARSED=$(BIN) build/venv/bin/python tests/interop/test_onnx.py
 	SPARSED=$(BIN) build/venv/bin/python tests/interop/test_spams.py
 	SPARSED=$(BIN) build/venv/bin/python tests/interop/test_figures.py
 	build/venv/bin/python tests/interop/test_figures_maps.py
@@ -229,8 +248,8 @@ test-crash: $(BIN) build/venv/ready ## kill -9 at 100 random moments; ARGS: --ki
 	SPARSED=$(BIN) $(TEST_ENV_$(MODE)) \
 	    build/venv/bin/python tests/http/crash.py $(ARGS)
 
-# NumPy and the public safetensors package, as independent judges; Pillow reads
-# the photographs.
+# NumPy, the public safetensors package and ONNX Runtime, as independent judges;
+# Pillow reads the photographs.
 build/venv/ready: tests/requirements.txt | deps-test
 	python3 -m venv --clear build/venv
 	build/venv/bin/python -m pip install --quiet -r $<
@@ -259,16 +278,16 @@ asan tsan ubsan:
 	@$(MAKE) --no-print-directory MODE=$@ unit
 	@$(MAKE) --no-print-directory MODE=$@ test-http
 
-bench: $(BIN) $(O)/bench $(O)/conv $(O)/store build/peers/ready ## measure beside peers, write bench/RESULTS.md
-	@sh bench/run.sh $(O)/bench $(BIN) $(O)/conv $(O)/store
+# A machine that cannot have a peer does without its rows.
+bench: $(BIN) $(BENCHES:%=$(O)/%) build/peers/ready ## measure beside peers, write bench/RESULTS.md; ARGS: --only FAMILY, --quick
+	@sh scripts/data.sh mnist fashion-mnist photographs
+	SPARSED=$(BIN) build/peers/bin/python bench/run.py $(ARGS)
+	@python3 bench/check_results.py
 
-# The system's Python, which may have PyTorch; a machine that cannot fetch the
-# rest does without these rows.
-build/peers/ready: bench/peers/requirements.txt
-	@rm -rf build/peers
-	@mkdir -p build/peers
-	-@/usr/bin/python3 -m venv --system-site-packages build/peers && \
-	    build/peers/bin/python -m pip install --quiet -r $<
+build/peers/ready: bench/peers/install.sh $(wildcard bench/peers/*.txt \
+                       bench/peers/http/node/*.json) | deps
+	-@sh scripts/deps.sh bench
+	sh bench/peers/install.sh
 	@touch $@
 
 # Half an hour on two free cores; what an interrupted one has done is kept.

@@ -38,13 +38,27 @@ void api_response_fini(struct api_response *r)
     buf_fini(&r->body);
 }
 
+void api_response_reset(struct api_response *r, size_t keep_bytes)
+{
+    struct buf body = r->body;
+
+    if (body.room > keep_bytes)
+        buf_fini(&body);
+    else
+        buf_reset(&body);
+    memset(r, 0, offsetof(struct api_response, headers));
+    r->body = body;
+}
+
 void api_response_header(struct api_response *r, const char *name,
                          const char *value)
 {
     assert(r->n_headers < API_MAX_HEADERS);
     size_t i = r->n_headers++;
+    size_t length = strnlen(value, sizeof r->headers[i].value - 1);
     r->headers[i].name = name;
-    snprintf(r->headers[i].value, sizeof r->headers[i].value, "%s", value);
+    memcpy(r->headers[i].value, value, length);
+    r->headers[i].value[length] = 0;
 }
 
 struct buf *api_response_json(struct api_response *r, int status)
@@ -272,6 +286,24 @@ static struct call call_make(struct api *api, const struct api_request *request,
     return call;
 }
 
+bool api_match(const struct api_request *request, struct route_match *m)
+{
+    char allow[API_ID_BYTES];
+    struct call call = call_make(NULL, request, NULL);
+
+    if (!route_find(&call, allow, sizeof allow))
+        return false;
+    *m = (struct route_match){
+        .route = call.route,
+        .version = call.version,
+        .unit = call.unit,
+        .sample = call.sample,
+        .job = call.job,
+    };
+    memcpy(m->model, call.model, sizeof m->model);
+    return true;
+}
+
 bool api_refuse_early(struct api *api, const struct api_request *request,
                       size_t announced_length, struct api_response *response)
 {
@@ -332,19 +364,45 @@ static bool may_set_steps(const char *query)
            (strstr(query, "steps") != NULL || strchr(query, '%') != NULL);
 }
 
-static bool json_is_slow(const char *text, size_t length)
+/* Whether the text has "steps", quotes and all: these are few, so they are
+ * looked for. */
+static bool names_steps(const char *text, size_t length)
+{
+    static const char steps[] = "\"steps\"";
+    const size_t size = sizeof steps - 1;
+    const char *end = text + length;
+
+    while ((text = memchr(text, '"', (size_t)(end - text))) != NULL) {
+        if ((size_t)(end - text) >= size && memcmp(text, steps, size) == 0)
+            return true;
+        text++;
+    }
+    return false;
+}
+
+/* Of '[' and '{', which differ in one bit. By the block, so that a byte can
+ * count: that is many at a time. */
+static size_t count_lists(const char *text, size_t length)
 {
     size_t lists = 0;
 
+    for (size_t i = 0; i < length;) {
+        size_t block = length - i < UINT8_MAX ? length : i + UINT8_MAX;
+        uint8_t n = 0;
+        for (; i < block; i++)
+            n += (text[i] | 0x20) == '{';
+        lists += n;
+    }
+    return lists;
+}
+
+static bool json_is_slow(const char *text, size_t length)
+{
     if (length == 0)
         return false;
-    if (length > API_QUICK_BYTES || text == NULL ||
-        memchr(text, '\\', length) != NULL ||
-        memmem(text, length, "\"steps\"", 7) != NULL)
-        return true;
-    for (size_t i = 0; i < length; i++)
-        lists += text[i] == '[' || text[i] == '{';
-    return lists > QUICK_LISTS;
+    return length > API_QUICK_BYTES || text == NULL ||
+           memchr(text, '\\', length) != NULL || names_steps(text, length) ||
+           count_lists(text, length) > QUICK_LISTS;
 }
 
 /* JSON, and maybe bytes behind it. */

@@ -76,12 +76,22 @@ struct api {
     atomic_size_t watch_every;
 };
 
+/* What method and path say. */
+struct route_match {
+    const struct route *route;
+    char model[REPOSITORY_MAX_NAME + 1]; /* "" if none */
+    uint64_t version;                    /* 0: the one in service */
+    uint64_t unit, sample, job;
+};
+
 struct api_request {
-    const char *method;           /* "GET" */
-    const char *target;           /* raw path, not decoded, without the query */
-    const char *query;            /* raw, without '?'; "" if there is none */
-    const char *content_type;     /* headers: NULL if absent */
-    const char *content_encoding; /* `body` is decoded already */
+    const char *method; /* "GET" */
+    const char *target; /* raw path, not decoded, without the query */
+    const struct route_match *match; /* what api_match found for the two, so
+                                        that they are read once, or NULL */
+    const char *query;               /* raw, without '?'; "" if there is none */
+    const char *content_type;        /* headers: NULL if absent */
+    const char *content_encoding;    /* `body` is decoded already */
     const char *accept;
     const char *accept_encoding;
     const char *if_match;
@@ -140,11 +150,16 @@ struct api_response {
 
 void api_response_init(struct api_response *r);
 void api_response_fini(struct api_response *r);
+/* Empties it for the next reply; the body's block stays if it is no larger. */
+void api_response_reset(struct api_response *r, size_t keep_bytes);
 void api_response_header(struct api_response *r, const char *name,
                          const char *value);
 
 /* Begins a reply in JSON: what it is printed into. */
 struct buf *api_response_json(struct api_response *r, int status);
+
+/* Reads the request's method and path. False: no route. */
+bool api_match(const struct api_request *request, struct route_match *m);
 
 /* Fills the response whatever comes; never fails. False: the reply waits for
  * the disk; all three arguments must live, untouched, until request->finished

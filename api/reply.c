@@ -20,10 +20,9 @@ static void open_part(const struct run *r, const struct reply_part *part)
 {
     struct buf *body = &r->call->response->body;
 
-    if (r->member != NULL)
-        buf_printf(body, "\"%s\":[", r->member);
-    else
-        buf_printf(body, ",\"%s\":[", part->name);
+    buf_text(body, r->member != NULL ? "\"" : ",\"");
+    buf_text(body, r->member != NULL ? r->member : part->name);
+    buf_text(body, "\":[");
 }
 
 /* Opens the object, with what it says of the model. */

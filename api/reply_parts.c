@@ -70,7 +70,9 @@ static void print_class(const struct model *m, size_t k, float probability,
 {
     buf_text(b, "{\"class\":");
     buf_json_text(b, m->classes[k]);
-    buf_printf(b, ",\"index\":%zu,\"probability\":", k);
+    buf_text(b, ",\"index\":");
+    buf_json_uint(b, k);
+    buf_text(b, ",\"probability\":");
     buf_json_float(b, probability);
 }
 

@@ -257,10 +257,30 @@ static bool match_segment(struct call *call, const char *pattern, size_t length,
     return strlen(text) == length && memcmp(pattern, text, length) == 0;
 }
 
+/* Whether the words of a pattern are those of the path: where most rows end. */
+static bool match_words(const char *pattern, const struct path *p)
+{
+    for (size_t i = 0; i < p->n; i++) {
+        const char *text = p->segments[i];
+        bool named = pattern[0] == '/' && pattern[1] == '{';
+        if (*pattern++ != '/')
+            return false;
+        for (; *pattern != 0 && *pattern != '/'; pattern++) {
+            if (!named && *pattern != *text++)
+                return false;
+        }
+        if (!named && *text != 0)
+            return false;
+    }
+    return *pattern == 0;
+}
+
 static bool match(struct call *call, const char *pattern, const struct path *p)
 {
     call->model[0] = 0;
     call->version = 0;
+    if (!match_words(pattern, p))
+        return false;
     for (size_t i = 0; i < p->n; i++) {
         if (*pattern != '/')
             return false;
@@ -324,12 +344,26 @@ static void allow_all(char *allow, size_t size)
     }
 }
 
+static void take_match(struct call *call, const struct route_match *m)
+{
+    call->route = m->route;
+    memcpy(call->model, m->model, sizeof call->model);
+    call->version = m->version;
+    call->unit = m->unit;
+    call->sample = m->sample;
+    call->job = m->job;
+}
+
 bool route_find(struct call *call, char *allow, size_t size)
 {
     const struct api_request *request = call->request;
 
-    call->route = NULL;
     allow[0] = 0;
+    if (request->match != NULL) {
+        take_match(call, request->match);
+        return true;
+    }
+    call->route = NULL;
     if (find_row(call, allow, size))
         return true;
     if (request->target != NULL && strcmp(request->target, "*") == 0 &&

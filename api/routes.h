@@ -42,10 +42,10 @@ extern const struct route routes[];
 /* NULL: FAMILY_PLAIN. */
 enum route_family route_family_of(const char *target);
 
-/* Finds the row and fills call->route and the parts of the path. Otherwise
- * false: call->route is NULL, and `allow` (size bytes) holds the methods that
- * the path does have, as in "GET, HEAD, OPTIONS", or "" if there is no such
- * path. */
+/* Finds the row, if the request does not have it, and fills call->route and the
+ * parts of the path. Otherwise false: call->route is NULL, and `allow` (size
+ * bytes) holds the methods that the path does have, as in "GET, HEAD, OPTIONS",
+ * or "" if there is no such path. */
 bool route_find(struct call *call, char *allow, size_t size);
 
 /* 0 for NULL, the row's place from 1, and after all rows that of the demo's

@@ -49,6 +49,18 @@ enum err_code scan_number(struct scan *s, double *value, struct err *e)
 enum err_code scan_float(struct scan *s, float *value, struct err *e)
     ERR_CHECKED;
 
+/* Up to `n` numbers with the commas behind them, as many as can be read fast;
+ * the others are scan_float's. */
+static inline size_t scan_floats(struct scan *s, float *out, size_t n)
+{
+    size_t used;
+    size_t got =
+        json_scan_floats(s->at, (size_t)(s->end - s->at), out, n, &used);
+
+    s->at += used;
+    return got;
+}
+
 /* 0, 1, false or true, as 0 or 1. */
 enum err_code scan_flag(struct scan *s, float *value, struct err *e)
     ERR_CHECKED;

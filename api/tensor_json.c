@@ -202,6 +202,10 @@ static enum err_code read_numbers(struct row_reader *r, size_t level,
 
     for (*got = 0;; ++*got) {
         scan_space(s);
+        if (*got < want && !r->rows->flags) {
+            *got += scan_floats(s, r->out + *got, want - *got);
+            scan_space(s);
+        }
         if (read(s, *got < want ? r->out + *got : &extra, e) != ERR_OK) {
             r->at[level + 1] = *got;
             return place(r, level + 1, e);

@@ -109,9 +109,9 @@ static void training(struct bench *b, size_t rows)
 
 static double time_us(struct bench *b, work run, size_t rows)
 {
-    usec start = clock_now();
+    nsec start = clock_thread_ns();
     run(b, rows);
-    return (double)(clock_now() - start) / (double)rows;
+    return (double)(clock_thread_ns() - start) / 1e3 / (double)rows;
 }
 
 static int ascending(const void *a, const void *b)

@@ -104,7 +104,7 @@ static void train(struct bench *b)
         die("out of memory");
     memset(b->dx, 0, ROWS * space_size(&op->in) * sizeof *b->dx);
     memset(b->dw, 0, op->weight->count * sizeof *b->dw);
-    op->kind->apply(op, b->y, b->x, ROWS, &b->memory);
+    op->kind->apply(op, b->y, NULL, b->x, ROWS, &b->memory);
     op->kind->adjoint(op, b->dx, b->y, ROWS, &b->memory);
     op->kind->gradient(op, b->dw, b->y, b->x, ROWS, &b->memory);
 }

@@ -122,9 +122,10 @@ static void measure(struct bench *b, size_t threads)
     qsort(posts, ROUNDS, sizeof *posts, compare);
     qsort(peers, ROUNDS, sizeof *peers, compare);
     qsort(ratios, ROUNDS, sizeof *ratios, compare);
-    printf("| %zu | %.0f (%.0f-%.0f) | %.0f (%.0f-%.0f) | %.2f |\n", threads,
-           posts[ROUNDS / 2], posts[0], posts[ROUNDS - 1], peers[ROUNDS / 2],
-           peers[0], peers[ROUNDS - 1], ratios[ROUNDS / 2]);
+    printf("| %zu | %.0f (%.0f-%.0f) | %.0f (%.0f-%.0f) | %.2f (%.2f-%.2f) |\n",
+           threads, posts[ROUNDS / 2], posts[0], posts[ROUNDS - 1],
+           peers[ROUNDS / 2], peers[0], peers[ROUNDS - 1], ratios[ROUNDS / 2],
+           ratios[0], ratios[ROUNDS - 1]);
 }
 
 int main(int argc, char **argv)

@@ -4,8 +4,8 @@
 # costs nothing on a machine that has all. Installs on Debian and Ubuntu;
 # elsewhere it says what is missing.
 #
-# Groups: build, test (build too), conformance (test too), mnist,
-# fashion-mnist, photographs.
+# Groups: build, test (build too), conformance (test too), bench (build too),
+# mnist, fashion-mnist, photographs.
 set -eu
 
 # One need a line: how to look for it, its Debian package, in words.
@@ -26,6 +26,9 @@ library libturbojpeg | libturbojpeg0-dev | libjpeg-turbo's TurboJPEG
 library libzip | libzip-dev | libzip
 library sqlite3 | libsqlite3-dev | SQLite 3.37 or later
 library zlib | zlib1g-dev | zlib
+library libprotobuf-c | libprotobuf-c-dev | protobuf-c
+command protoc-c | protobuf-c-compiler | protobuf-c's compiler
+file /usr/include/onnx/onnx.proto | libonnx-dev | ONNX's description of its files
 END
     ;;
     test) needs build && cat <<'END'
@@ -43,6 +46,16 @@ END
 command npm | npm | npm, which fetches the linter of openapi.yaml
 command prometheus | prometheus | Prometheus, which reads the metrics
 command promtool | prometheus | promtool, which checks them
+END
+    ;;
+    bench) needs build && cat <<'END'
+command npm | npm | npm, which fetches a server to compare with
+command node | nodejs | Node.js, which runs it
+command taskset | util-linux | taskset
+command wrk | wrk | wrk, which loads servers
+system venv | python3-venv | the system's Python with its venv module
+system ensurepip | python3-venv | and its ensurepip module
+system torch | python3-torch | PyTorch for the system's Python
 END
     ;;
     mnist) cat <<'END'
@@ -76,7 +89,9 @@ have()
     command) command -v "$2" ;;
     header) echo "#include <$2>" | cc -E - ;;
     library) pkg-config --exists "$2" ;;
+    file) test -r "$2" ;;
     module) python3 -c "import $2" ;;
+    system) /usr/bin/python3 -c "import $2" ;;
     esac >/dev/null 2>&1
 }
 

@@ -42,7 +42,9 @@ bool admission_refuse_early(struct exchange *x)
 
 bool admission_refuse_lag(struct exchange *x, usec round)
 {
-    if (x->answered || clock_now() - round <= MOST_LAG ||
+    usec now = x->response.account.lap / 1000; /* the body has just ended */
+
+    if (x->answered || now - round <= MOST_LAG ||
         strcmp(x->request.method, "POST") != 0)
         return false;
     x->response.account.refusal = METERS_LAG;

@@ -43,6 +43,7 @@ extern const struct command command_encode;
 extern const struct command command_inspect;
 extern const struct command command_remember;
 extern const struct command command_render;
+extern const struct command command_export;
 extern const struct command command_samples;
 extern const struct command command_health;
 extern const struct command command_token;

@@ -177,15 +177,15 @@ bool exchange_begin(struct exchange *x, const char *target)
     const char *path = skip_authority(target);
     char *copy = arena_text(&x->memory, path, strlen(path));
 
+    account_begin(&x->response.account);
+    x->begun = x->response.account.begun / 1000;
     if (copy == NULL)
         return false;
     char *query = strchr(copy, '?');
     if (query != NULL)
         *query++ = 0;
-    x->begun = clock_now();
     x->max_body = x->rules->max_body;
     x->body.max_bytes = x->max_body;
-    account_begin(&x->response.account);
     x->request = (struct api_request){
         .method = "GET",
         .target = copy,
@@ -285,6 +285,8 @@ enum exchange_verdict exchange_decide(struct exchange *x, const char *method,
         atomic_fetch_add(&x->rules->api->meters->in_flight, 1);
     x->method = method;
     x->request.method = strcmp(method, "HEAD") == 0 ? "GET" : method;
+    if (api_match(&x->request, &x->match))
+        x->request.match = &x->match;
     choose_id(x);
     if (f->patience > 0)
         x->request.deadline = x->begun + f->patience;
@@ -481,8 +483,7 @@ void exchange_end(struct exchange *x, bool sent)
     x->decided = false;
     forget_request(x);
     close_stream(x);
-    api_response_fini(&x->response);
-    api_response_init(&x->response);
+    api_response_reset(&x->response, SMALL_BODY);
     if (x->memory.used_bytes > KEEP_BYTES)
         arena_fini(&x->memory);
     else

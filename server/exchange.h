@@ -44,6 +44,7 @@ struct exchange_rules {
 struct exchange {
     struct exchange_rules *rules;
     struct api_request request;
+    struct route_match match; /* the request's, if it has one */
     struct api_response response;
     struct stream stream; /* the reply's, if it is one */
     /* Told, on another thread, that a reply that had to wait is ready. */

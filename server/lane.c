@@ -161,9 +161,10 @@ bool connection_begin(struct connection *c, const char *target)
     v->told = false;
     v->asked = false;
     c->visit = v;
-    c->deadline = clock_now() + c->lane->rules->request_timeout;
     v->exchange.client = c->client;
-    return exchange_begin(&v->exchange, target);
+    bool begun = exchange_begin(&v->exchange, target);
+    c->deadline = v->exchange.begun + c->lane->rules->request_timeout;
+    return begun;
 }
 
 void connection_replies(struct connection *c)

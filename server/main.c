@@ -13,19 +13,13 @@
 #include <string.h>
 
 const struct command *const commands[] = {
-    &command_serve,
-    &command_train,
-    &command_eval,
-    &command_encode,
-    &command_inspect,
-    &command_render,
-    &command_remember,
-    &command_samples,
-    &command_health,
-    &command_token,
-    &command_manual,
-    &command_completion,
-    NULL,
+    &command_serve,      &command_train,
+    &command_eval,       &command_encode,
+    &command_inspect,    &command_render,
+    &command_export,     &command_remember,
+    &command_samples,    &command_health,
+    &command_token,      &command_manual,
+    &command_completion, NULL,
 };
 
 int command_refuse(const struct command *c, const char *why)

@@ -10,14 +10,18 @@
 /* clang-format off */
 #define SUITES(X)                                                             \
     X(err) X(mem) X(arena) X(buf) X(utf8) X(clock) X(rng) X(json_check)        \
-    X(json_scan) X(json) X(file) X(lock) X(team) X(log) X(math) X(simd)        \
+    X(json_scan) X(json_floats) X(json) X(file) X(lock) X(team) X(log) X(math) X(simd)        \
     X(lanes) X(eigen) X(convolution) X(fields) X(safetensors) X(npy) X(idx)    \
-    X(npz) X(csv) X(image) X(canvas) X(dataset) X(dataset_labels)              \
+    X(json_scan) X(json) X(file) X(lock) X(team) X(log) X(math) X(simd)        \
+    X(outer) X(lanes) X(eigen) X(convolution) X(fields) X(safetensors) X(npy) X(idx)    \
+    X(json_scan) X(json) X(file) X(lock) X(team) X(log) X(math) X(simd) X(product) \
+    X(lanes) X(eigen) X(convolution) X(fields) X(safetensors) X(npy) X(idx)    \
+    X(npz) X(onnx) X(csv) X(image) X(canvas) X(dataset) X(dataset_labels)              \
     X(photographs) X(hierarchy) X(pools) X(groups) X(groups_codes) X(windows)  \
     X(windows_rule) X(windows_emit) X(tree) X(lateral) X(lateral_codes)        \
     X(gaussian) X(conv2d) X(local2d) X(axes) X(preprocess)                     \
     X(preprocess_pictures) X(solver) X(iterative) X(model) X(prune) X(grow)    \
-    X(rehearsal) X(emit) X(orientation) X(pinwheels) X(atoms) X(render)        \
+    X(rehearsal) X(emit) X(model_onnx) X(orientation) X(pinwheels) X(atoms) X(render)        \
     X(gradients) X(predict) X(optimiser) X(recipe) X(measure) X(rows)          \
     X(layers) X(keep) X(distort) X(trainer) X(tune) X(pruning) X(repository)   \
     X(registry) X(cost) X(executor) X(tensor_json) X(routes) X(samples)        \

@@ -110,9 +110,12 @@ static void print_shape(struct buf *b, const struct oip_part *p,
         sizes[0] = p->classes;
         rank = 1;
     }
-    buf_printf(b, "\"shape\":[%zu", rank > 0 ? r->rows.B : p->n);
-    for (size_t i = 0; i < rank; i++)
-        buf_printf(b, ",%zu", sizes[i]);
+    buf_text(b, "\"shape\":[");
+    buf_json_uint(b, rank > 0 ? r->rows.B : p->n);
+    for (size_t i = 0; i < rank; i++) {
+        buf_char(b, ',');
+        buf_json_uint(b, sizes[i]);
+    }
     buf_char(b, ']');
 }
 
@@ -120,12 +123,16 @@ static void print_shape(struct buf *b, const struct oip_part *p,
 static void print_part(struct buf *b, const struct oip_part *p,
                        const struct run *r)
 {
-    buf_printf(b, "{\"name\":\"%s\",\"datatype\":\"%s\",", p->output->name,
-               p->classes > 0 ? OIP_BYTES : p->output->datatype);
+    buf_text(b, "{\"name\":\"");
+    buf_text(b, p->output->name);
+    buf_text(b, "\",\"datatype\":\"");
+    buf_text(b, p->classes > 0 ? OIP_BYTES : p->output->datatype);
+    buf_text(b, "\",");
     print_shape(b, p, r);
     if (p->binary) {
-        buf_printf(b, ",\"parameters\":{\"binary_data_size\":%zu}}",
-                   p->data.length);
+        buf_text(b, ",\"parameters\":{\"binary_data_size\":");
+        buf_json_uint(b, p->data.length);
+        buf_text(b, "}}");
         return;
     }
     buf_text(b, ",\"data\":[");
@@ -144,8 +151,9 @@ static void print_json(struct buf *b, const struct oip_request *q,
     }
     buf_text(b, "\"model_name\":");
     buf_json_text(b, r->served->name);
-    buf_printf(b, ",\"model_version\":\"%llu\",\"outputs\":[",
-               (unsigned long long)r->served->version);
+    buf_text(b, ",\"model_version\":\"");
+    buf_json_uint(b, r->served->version);
+    buf_text(b, "\",\"outputs\":[");
     for (size_t i = 0; i < q->n_parts; i++) {
         if (i > 0)
             buf_char(b, ',');

@@ -235,23 +235,29 @@ bool oip_output_given(const struct oip_output *o, const struct model *m)
     return (run_able(m, m->n_layers - 1) & o->needs) != 0;
 }
 
-const struct oip_output *oip_output_find(const char *name,
-                                         const struct model *m, struct err *e)
+static void refuse_name(const char *name, const struct model *m, struct err *e)
 {
     char list[160] = "";
     size_t used = 0;
 
     for (size_t i = 0; i < OIP_OUTPUTS; i++) {
-        const struct oip_output *o = &oip_outputs[i];
-        if (!oip_output_given(o, m))
-            continue;
-        if (strcmp(o->name, name) == 0)
-            return o;
-        used += (size_t)snprintf(list + used, sizeof list - used, "%s%s",
-                                 used > 0 ? ", " : "", o->name);
+        if (oip_output_given(&oip_outputs[i], m))
+            used += (size_t)snprintf(list + used, sizeof list - used, "%s%s",
+                                     used > 0 ? ", " : "", oip_outputs[i].name);
     }
     err_set(e, ERR_INVALID, "outputs: no output \"%.40s\"; the model has: %s",
             name, list);
+}
+
+const struct oip_output *oip_output_find(const char *name,
+                                         const struct model *m, struct err *e)
+{
+    for (size_t i = 0; i < OIP_OUTPUTS; i++) {
+        const struct oip_output *o = &oip_outputs[i];
+        if (oip_output_given(o, m) && strcmp(o->name, name) == 0)
+            return o;
+    }
+    refuse_name(name, m, e);
     return NULL;
 }
 

@@ -124,17 +124,22 @@ void buf_printf(struct buf *b, const char *format, ...)
 {
     va_list args;
 
+    if (!make_room(b, 0))
+        return;
+    size_t left = b->room - b->length;
     va_start(args, format);
-    int length = vsnprintf(NULL, 0, format, args);
+    int length = vsnprintf(b->data + b->length, left, format, args);
     va_end(args);
-    if (length < 0) {
+    if (length < 0)
         b->failed = true;
-        return;
+    /* Most texts fit at once. */
+    if (length >= 0 && (size_t)length >= left && make_room(b, (size_t)length)) {
+        va_start(args, format);
+        vsnprintf(b->data + b->length, (size_t)length + 1, format, args);
+        va_end(args);
     }
-    if (!make_room(b, (size_t)length))
-        return;
-    va_start(args, format);
-    vsnprintf(b->data + b->length, (size_t)length + 1, format, args);
-    va_end(args);
-    buf_advance(b, (size_t)length);
+    if (b->failed)
+        b->data[b->length] = 0;
+    else
+        buf_advance(b, (size_t)length);
 }

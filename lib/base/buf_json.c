@@ -6,6 +6,7 @@
 #include "lib/base/utf8.h"
 
 #include <assert.h>
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,9 +14,11 @@
 
 #define EXACT_INTEGER 9007199254740992.0 /* 2^53 */
 
-static const double power10[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
-                                 1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
-                                 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+static const double power10[] = {
+    1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
+    1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22, 1e23,
+    1e24, 1e25, 1e26, 1e27, 1e28, 1e29, 1e30, 1e31, 1e32, 1e33, 1e34, 1e35,
+    1e36, 1e37, 1e38, 1e39, 1e40, 1e41, 1e42, 1e43, 1e44, 1e45, 1e46};
 
 /* The decimal digits of value, at the end of an array of 20; returns how
  * many. */
@@ -62,7 +65,11 @@ static size_t lay_out(char *out, uint64_t digits, int decimals)
         memcpy(out + used, first + 1, (size_t)n - 1);
         used += (size_t)n - 1;
     }
-    return used + (size_t)snprintf(out + used, 8, "e%d", exponent);
+    out[used++] = 'e';
+    out[used++] = '-';
+    n = (int)print_digits(all + sizeof all, (uint64_t)-exponent);
+    memcpy(out + used, all + sizeof all - n, (size_t)n);
+    return used + (size_t)n;
 }
 
 /* Rounds to a multiple of `unit` if that stays within half a gap of `exact`.
@@ -79,7 +86,7 @@ static inline bool round_off(uint64_t *digits, uint64_t unit, double exact,
 }
 
 /* The fewest of 6 to 9 digits that lie nearer to `value` than the middle to
- * the next float does; 1e-12 <= value < 1e15. All is weighed in units of the
+ * the next float does; FLT_MIN <= value < 1e15. All is weighed in units of the
  * ninth digit: there half a gap is 2.9 or more, and the double arithmetic is
  * off by 1e-6 at most, which the margin covers many times. So a reader that
  * goes by way of double gets the same float too. */
@@ -128,7 +135,7 @@ void buf_json_float(struct buf *b, float value)
         size_t n = print_digits(digits + sizeof digits, (uint32_t)size);
         memcpy(text + used, digits + sizeof digits - n, n);
         used += n;
-    } else if (size >= 1e-12f && size < 1e15f) {
+    } else if (size >= FLT_MIN && size < 1e15f) {
         used += print_shortest(text + used, size);
     } else {
         int digits = 6;

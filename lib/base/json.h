@@ -54,6 +54,13 @@ bool json_next_element(struct json_span array, size_t *cursor,
  * number. */
 size_t json_scan_number(const char *text, size_t length, double *value);
 
+/* Reads up to `n` numbers of an array, each with the comma behind it, as what
+ * json_scan_number gives, rounded to float. Stops at a number, or at something
+ * else, that is written in a less usual way, which may be right all the same,
+ * and near the end of the text. Returns how many; *used: bytes. */
+size_t json_scan_floats(const char *text, size_t length, float *out, size_t n,
+                        size_t *used);
+
 /* ---- nodes ---- */
 
 /* json_check, then a tree; NULL on error. The caller frees with json_free.

@@ -1,6 +1,8 @@
 /* Small kernels in plain C, written so that the compiler vectorises them. */
 #include "lib/math/kernels.h"
 
+#include "lib/math/square.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -13,58 +15,62 @@ size_t nonzeros_count(const float *x, size_t n)
     return count;
 }
 
-/* What is turned goes by squares of 4 x 4, which stay in registers. */
-enum { SQUARE = 4 };
-
-typedef float four __attribute__((vector_size(SQUARE * sizeof(float))));
-typedef int32_t four_index __attribute__((vector_size(SQUARE * sizeof(float))));
-
-/* to (SQUARE rows, `to_step` apart) = from transposed. */
-static inline void square(float *to, size_t to_step, const float *from,
-                          size_t from_step)
-{
-    four r[SQUARE], pairs[SQUARE];
-    for (size_t k = 0; k < SQUARE; k++)
-        memcpy(&r[k], from + k * from_step, sizeof r[k]);
-    pairs[0] = __builtin_shuffle(r[0], r[1], (four_index){0, 4, 1, 5});
-    pairs[1] = __builtin_shuffle(r[0], r[1], (four_index){2, 6, 3, 7});
-    pairs[2] = __builtin_shuffle(r[2], r[3], (four_index){0, 4, 1, 5});
-    pairs[3] = __builtin_shuffle(r[2], r[3], (four_index){2, 6, 3, 7});
-    r[0] = __builtin_shuffle(pairs[0], pairs[2], (four_index){0, 1, 4, 5});
-    r[1] = __builtin_shuffle(pairs[0], pairs[2], (four_index){2, 3, 6, 7});
-    r[2] = __builtin_shuffle(pairs[1], pairs[3], (four_index){0, 1, 4, 5});
-    r[3] = __builtin_shuffle(pairs[1], pairs[3], (four_index){2, 3, 6, 7});
-    for (size_t k = 0; k < SQUARE; k++)
-        memcpy(to + k * to_step, &r[k], sizeof r[k]);
-}
-
 void transpose_part(float *restrict out, size_t out_step,
                     const float *restrict in, size_t in_step, size_t rows,
                     size_t columns)
 {
-    size_t whole_rows = rows - rows % SQUARE;
-    size_t whole = columns - columns % SQUARE;
-    for (size_t r = 0; r < whole_rows; r += SQUARE) {
-        for (size_t c = 0; c < whole; c += SQUARE)
-            square(out + c * out_step + r, out_step, in + r * in_step + c,
-                   in_step);
-        for (size_t c = whole; c < columns; c++)
-            for (size_t k = r; k < r + SQUARE; k++)
+    enum { SIDE = SQUARE_SIDE };
+    size_t r_end = rows - rows % SIDE, c_end = columns - columns % SIDE;
+    for (size_t r = 0; r < r_end; r += SIDE) {
+        for (size_t c = 0; c < c_end; c += SIDE)
+            square_transpose(out + c * out_step + r, out_step,
+                             in + r * in_step + c, in_step, SQUARE_SET);
+        for (size_t c = c_end; c < columns; c++)
+            for (size_t k = r; k < r + SIDE; k++)
                 out[c * out_step + k] = in[k * in_step + c];
     }
-    for (size_t r = whole_rows; r < rows; r++)
+    for (size_t r = r_end; r < rows; r++)
         for (size_t c = 0; c < columns; c++)
             out[c * out_step + r] = in[r * in_step + c];
 }
 
+/* Rows r0 .. r1 and columns c0 .. c1 of `in`, one by one. */
+static inline void transpose_edge(float *out, const float *in, size_t rows,
+                                  size_t columns, size_t r0, size_t r1,
+                                  size_t c0, size_t c1, enum square_way way)
+{
+    for (size_t r = r0; r < r1; r++)
+        for (size_t c = c0; c < c1; c++)
+            out[c * rows + r] = (way == SQUARE_ADD ? out[c * rows + r] : 0) +
+                                in[r * columns + c];
+}
+
+static inline __attribute__((always_inline)) void
+transpose_way(float *out, const float *in, size_t rows, size_t columns,
+              enum square_way way)
+{
+    /* Bands of whole cache lines of out, so that each is written at once. */
+    enum { BAND = 16, SIDE = SQUARE_SIDE };
+    size_t r_end = rows - rows % BAND, c_end = columns - columns % SIDE;
+    for (size_t r0 = 0; r0 < r_end; r0 += BAND)
+        for (size_t c = 0; c < c_end; c += SIDE)
+            for (size_t r = r0; r < r0 + BAND; r += SIDE)
+                square_transpose(out + c * rows + r, rows, in + r * columns + c,
+                                 columns, way);
+    transpose_edge(out, in, rows, columns, 0, r_end, c_end, columns, way);
+    transpose_edge(out, in, rows, columns, r_end, rows, 0, columns, way);
+}
+
+KERNEL_CLONES
 void transpose(float *out, const float *in, size_t rows, size_t columns)
 {
-    enum { TILE = 16 }; /* a tile of both sides stays in the L1 cache */
-    for (size_t r = 0; r < rows; r += TILE)
-        for (size_t c = 0; c < columns; c += TILE)
-            transpose_part(out + c * rows + r, rows, in + r * columns + c,
-                           columns, rows - r < TILE ? rows - r : TILE,
-                           columns - c < TILE ? columns - c : TILE);
+    transpose_way(out, in, rows, columns, SQUARE_SET);
+}
+
+KERNEL_CLONES
+void transpose_add(float *out, const float *in, size_t rows, size_t columns)
+{
+    transpose_way(out, in, rows, columns, SQUARE_ADD);
 }
 
 KERNEL_CLONES
@@ -102,6 +108,14 @@ float vec_dot_sizes(const float *w, const float *x, size_t n)
 double vec_norm(const float *x, size_t n)
 {
     return sqrt(vec_dot(x, x, n));
+}
+
+void vec_start(float *out, const float *x, size_t n)
+{
+    if (!x)
+        memset(out, 0, n * sizeof *out);
+    else if (x != out)
+        memcpy(out, x, n * sizeof *out);
 }
 
 void vec_scale(float *x, float factor, size_t n)

@@ -29,8 +29,9 @@
 /* Number of non-zero entries. */
 size_t nonzeros_count(const float *x, size_t n);
 
-/* out (columns, rows) = in (rows, columns) transposed. */
+/* out (columns, rows) = or += in (rows, columns) transposed. */
 void transpose(float *out, const float *in, size_t rows, size_t columns);
+void transpose_add(float *out, const float *in, size_t rows, size_t columns);
 
 /* The same where the rows of in are in_step numbers apart, those of out
  * out_step. */
@@ -44,6 +45,8 @@ double vec_dot(const float *a, const float *b, size_t n);
 float vec_dot_sizes(const float *w, const float *x, size_t n);
 double vec_norm(const float *x, size_t n);
 
+/* What is to be added to: out = x, NULL for 0; x may be out. */
+void vec_start(float *out, const float *x, size_t n);
 void vec_scale(float *x, float factor, size_t n);
 void vec_add(float *out, const float *x, float factor, size_t n);
 /* The largest |x_i|; entries that are not numbers do not count. */

@@ -9,6 +9,7 @@
 #define SPARSED_MODEL_GRAPH_H
 
 #include "lib/base/arena.h"
+#include "lib/model/space.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -57,5 +58,18 @@ int graph_guarded_norm(struct graph *g, int a);
 
 /* max(0, a). */
 int graph_positive(struct graph *g, int a);
+
+/* A square matrix along one axis of pictures, (n,n) of the axis' n. */
+struct graph_axis {
+    const char *name;
+    const float *matrix; /* lives as long as the graph; NULL: as it is */
+};
+
+/* Pictures a (B, space) with each axis multiplied by its matrix:
+ *   y[c,i,j] = sum over d,k,l of channels[c,d] rows[i,k] columns[j,l] a[d,k,l]
+ */
+int graph_along_axes(struct graph *g, int a, const struct space *s,
+                     struct graph_axis channels, struct graph_axis rows,
+                     struct graph_axis columns);
 
 #endif

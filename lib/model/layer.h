@@ -25,6 +25,14 @@ struct layer {
     enum layer_up up;
 };
 
+/* The layer's operator of that role, whose kind is NULL where it has none. */
+static inline struct operator *layer_operator(struct layer *l,
+                                              enum operator_role role)
+{
+    struct operator *const all[OPERATOR_ROLES] = {&l->enc, &l->rec, &l->dec};
+    return all[role];
+}
+
 static inline size_t layer_inputs(const struct layer *l)
 {
     return space_size(&l->in);

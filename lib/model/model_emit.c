@@ -17,7 +17,8 @@ static enum err_code emit_codes(const struct model *m, struct graph *g, int x,
         const struct layer *l = &m->layers[i];
         if (!l->encoder.kind->emit)
             return err_set(e, ERR_CONFLICT,
-                           "layer %zu: encoder \"%s\" is no fixed list of "
+                           "layer %zu: encoder \"%s\" takes as many steps as "
+                           "each row needs, which is no fixed list of "
                            "operations",
                            i, l->encoder.kind->name);
         if (!emits(&l->enc) || !emits(&l->rec) || !emits(&l->dec))

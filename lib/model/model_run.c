@@ -233,7 +233,7 @@ static float *draw(const struct layer *l, const float *z, size_t B,
         no_memory(memory, B, e);
         return NULL;
     }
-    l->dec.kind->apply(&l->dec, x, z, B, memory);
+    l->dec.kind->apply(&l->dec, x, NULL, z, B, memory);
     return x;
 }
 

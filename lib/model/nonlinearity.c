@@ -44,6 +44,7 @@ static int relu_emit(struct graph *g, int a, int b)
 
 static const struct nonlinearity relu = {
     .name = "relu",
+    .rests = true,
     .apply = relu_apply,
     .backward = relu_backward,
     .emit = relu_emit,
@@ -84,6 +85,7 @@ static int shrink_emit(struct graph *g, int a, int b)
 static const struct nonlinearity shrink = {
     .name = "shrink",
     .onto = true,
+    .rests = true,
     .apply = shrink_apply,
     .backward = shrink_backward,
     .emit = shrink_emit,

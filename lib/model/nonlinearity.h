@@ -14,7 +14,8 @@
 
 struct nonlinearity {
     const char *name;
-    bool onto; /* gives every real number */
+    bool onto;  /* gives every real number */
+    bool rests; /* where z is 0, no gradient passes */
     /* z (B,n) = f(a, b), a (B,n), b (n); z may be a. */
     void (*apply)(float *z, const float *a, const float *b, size_t B, size_t n);
     /* da (B,n) = dz * df/da; db (n) += sum over rows of dz * df/db. z is what

@@ -131,22 +131,29 @@ static size_t scratch_bytes(size_t B, size_t m)
     return 2 * (m * sizeof(float) + MEM_ALIGN);
 }
 
-/* The mean over space and channels, as a matrix (m,m), which is symmetric. */
-static float *blur_matrix(const struct preprocess_step *s, struct graph *g)
+/* The Gaussian mean of n pixels in a line, as a matrix (n,n). */
+static const float *blur_matrix(const struct preprocess_step *s,
+                                struct graph *g, size_t n)
 {
-    size_t m = space_size(&s->in), C = s->in.channels, n = m / C;
-    float *matrix = arena_take(g->memory, m * m, sizeof *matrix);
-    float *room = arena_take(g->memory, 2 * n, sizeof *room);
-    if (!matrix || !room)
+    float weights[RADIUS * MAX_SIGMA + 1];
+    size_t radius = set_weights(weights, s->sigma), count;
+    if (!mem_mul(n, n, &count))
         return NULL;
-    for (size_t i = 0; i < n; i++) {
-        memset(room, 0, n * sizeof *room);
-        room[i] = 1.0f / (float)C;
-        blur_both(s, room, room + n);
-        for (size_t c = 0; c < C * C; c++)
-            memcpy(matrix + (c / C * n + i) * m + c % C * n, room,
-                   n * sizeof *room);
-    }
+    float *matrix = arena_take(g->memory, count, sizeof *matrix);
+    float *identity = arena_zeroed(g->memory, count, sizeof *identity);
+    if (!matrix || !identity)
+        return NULL;
+    for (size_t i = 0; i < n; i++)
+        identity[i * n + i] = 1;
+    blur(matrix, identity, n, n, weights, radius);
+    return matrix;
+}
+
+static const float *mean_matrix(struct graph *g, size_t n)
+{
+    float *matrix = arena_take(g->memory, n * n, sizeof *matrix);
+    for (size_t i = 0; matrix && i < n * n; i++)
+        matrix[i] = 1.0f / (float)n;
     return matrix;
 }
 
@@ -154,14 +161,17 @@ static int emit(const struct preprocess_step *s, struct graph *g, int x,
                 int *scale)
 {
     (void)scale;
-    size_t m = space_size(&s->in);
-    const size_t dims[] = {m, m}, one = 1;
-    const float *matrix = blur_matrix(s, g);
-    if (!matrix)
+    static const size_t one = 1;
+    const struct graph_axis channels = {"preprocess.mean_of_channels",
+                                        mean_matrix(g, s->in.channels)};
+    const struct graph_axis rows = {"preprocess.blur_rows",
+                                    blur_matrix(s, g, s->in.height)};
+    const struct graph_axis columns = {"preprocess.blur_columns",
+                                       blur_matrix(s, g, s->in.width)};
+    if (!channels.matrix || !rows.matrix || !columns.matrix)
         return GRAPH_NONE;
     int square = g->apply(g, GRAPH_MULTIPLY, x, x);
-    square = g->apply(g, GRAPH_PRODUCT, square,
-                      g->constant(g, "preprocess.blur", matrix, 2, dims));
+    square = graph_along_axes(g, square, &s->in, channels, rows, columns);
     int size = g->apply(g, GRAPH_SQRT, square, GRAPH_NONE);
     size = g->apply(g, GRAPH_MAX, size,
                     g->constant(g, "preprocess.floor", &s->floor, 1, &one));

@@ -242,20 +242,37 @@ static size_t scratch_bytes(size_t B, size_t m)
     return B * m * sizeof(float) + MEM_ALIGN;
 }
 
-/* The filter as the matrix (m,m) that it is, which is symmetric. */
+/* The orthonormal matrix (n,n) the other way. */
+static const float *transposed(const struct param *p, struct graph *g)
+{
+    size_t n = p->dims[0];
+    float *out = arena_take(g->memory, n * n, sizeof *out);
+    if (out)
+        transpose(out, p->value, n, n);
+    return out;
+}
+
 static int emit_filter(const struct preprocess_step *s, struct graph *g, int x,
                        const struct param *by)
 {
     size_t m = space_size(&s->in);
-    const size_t dims[] = {m, m};
-    float *matrix = arena_zeroed(g->memory, m * m, sizeof *matrix);
-    if (!matrix || !arena_reserve(g->memory, scratch_bytes(m, m)))
+    float *factors = arena_take(g->memory, m, sizeof *factors);
+    const float *rows = transposed(s->rows, g);
+    const float *columns = transposed(s->columns, g);
+    const struct graph_axis as_it_is = {NULL, NULL};
+    if (!factors || !rows || !columns)
         return GRAPH_NONE;
     for (size_t i = 0; i < m; i++)
-        matrix[i * m + i] = 1;
-    filter(s, by, matrix, m * s->in.channels, g->memory);
-    return g->apply(g, GRAPH_PRODUCT, x,
-                    g->constant(g, by->name, matrix, 2, dims));
+        factors[i] = by->value[i % by->count];
+    x = graph_along_axes(
+        g, x, &s->in, as_it_is,
+        (struct graph_axis){s->rows->name, s->rows->value},
+        (struct graph_axis){s->columns->name, s->columns->value});
+    x = g->apply(g, GRAPH_MULTIPLY, x,
+                 g->constant(g, by->name, factors, 1, &m));
+    return graph_along_axes(g, x, &s->in, as_it_is,
+                            (struct graph_axis){s->rows->name, rows},
+                            (struct graph_axis){s->columns->name, columns});
 }
 
 static int emit(const struct preprocess_step *s, struct graph *g, int x,

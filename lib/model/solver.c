@@ -4,6 +4,7 @@
 #include "lib/base/mem.h"
 #include "lib/base/rng.h"
 #include "lib/math/kernels.h"
+#include "lib/model/solver_gram.h"
 
 #include <float.h>
 #include <math.h>
@@ -110,7 +111,7 @@ float solver_step_bound(const struct solver *s, const struct layer *l,
         if (!(size > 0))
             break;
         vec_scale(v, (float)(1 / size), n);
-        dec->kind->apply(dec, drawn, v, 1, scratch);
+        dec->kind->apply(dec, drawn, NULL, v, 1, scratch);
         largest = vec_dot(drawn, drawn, m);
         if (!(largest - before > power_still * largest))
             break;
@@ -121,6 +122,38 @@ float solver_step_bound(const struct solver *s, const struct layer *l,
     /* With D = 0 every step is as good as another. */
     float L = (float)(power_margin * largest);
     return L < FLT_MIN ? 1.0f : L;
+}
+
+/* ---- what depends on the weights ---- */
+
+enum err_code solver_prepare(struct solver_weights *w, const struct solver *s,
+                             const struct layer *l, struct err *e)
+{
+    size_t n = layer_units(l);
+    struct arena memory;
+    arena_init(&memory, SIZE_MAX);
+    *w = (struct solver_weights){0};
+    if (gram_helps(l))
+        w->gram = mem_array(n * n, sizeof *w->gram);
+    if ((gram_helps(l) && !w->gram) ||
+        !arena_reserve(&memory, solver_scratch_bytes(s, l, 1))) {
+        solver_unprepare(w);
+        arena_fini(&memory);
+        return err_set(e, ERR_NO_MEMORY, "layer %zu: its products", l->index);
+    }
+    w->L = solver_step_bound(s, l, &memory);
+    if (w->gram && !gram_make(w->gram, l, &memory)) {
+        mem_free(w->gram);
+        w->gram = NULL;
+    }
+    arena_fini(&memory);
+    return ERR_OK;
+}
+
+void solver_unprepare(struct solver_weights *w)
+{
+    mem_free(w->gram);
+    *w = (struct solver_weights){0};
 }
 
 /* ---- running ---- */
@@ -146,6 +179,14 @@ void solve_residual(float *restrict r, const float *restrict x,
         r[i] = known[i] != 0.0f ? r[i] : 0.0f;
 }
 
+float solve_minimum(float a, float cut, float curvature, bool nonnegative)
+{
+    float size = fabsf(a) - cut;
+    if (!(size > 0.0f) || (nonnegative && a < 0.0f))
+        return 0.0f;
+    return copysignf(size, a) / curvature;
+}
+
 void solve_give_up(float *z, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -167,11 +208,25 @@ static void fill_tape(const struct solve *p)
                    p->tape->z + ((t - 1) * B + b) * n, n * sizeof *p->tape->z);
 }
 
-void solver_run(const struct solver *s, const struct layer *l, float L,
-                struct tape *tape, const float *x, size_t B,
-                struct arena *scratch)
+static const float *take_gram(const struct layer *l,
+                              const struct solver_weights *w,
+                              struct arena *scratch)
 {
+    size_t n = layer_units(l);
+    if (w->gram || !gram_helps(l))
+        return w->gram;
+    float *gram = arena_take(scratch, n * n, sizeof *gram);
+    return gram_make(gram, l, scratch) ? gram : NULL;
+}
+
+void solver_run(const struct solver *s, const struct layer *l,
+                const struct solver_weights *w, struct tape *tape,
+                const float *x, size_t B, struct arena *scratch)
+{
+    static const struct solver_weights nothing;
     struct arena_mark mark = arena_mark(scratch);
+    if (!w)
+        w = &nothing;
     struct solve p = {
         .s = s,
         .l = l,
@@ -180,24 +235,36 @@ void solver_run(const struct solver *s, const struct layer *l, float L,
         .B = B,
         .m = layer_inputs(l),
         .n = layer_units(l),
-        .L = L > 0 ? L : solver_step_bound(s, l, scratch),
+        .L = w->L > 0 ? w->L : solver_step_bound(s, l, scratch),
+        .gram = tape->known ? NULL : take_gram(l, w, scratch),
         .taken = arena_take(scratch, B, sizeof *p.taken),
         .scratch = scratch,
     };
-    if (s->method == SOLVER_DESCENT)
-        solve_descent(&p);
-    else
+    if (s->method != SOLVER_DESCENT)
         solve_prox(&p);
+    else if (p.gram)
+        solve_descent_gram(&p);
+    else
+        solve_descent(&p);
     fill_tape(&p);
     arena_rewind(scratch, mark);
+}
+
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
 }
 
 size_t solver_scratch_bytes(const struct solver *s, const struct layer *l,
                             size_t B)
 {
-    size_t own = B * sizeof(uint32_t) +
-                 (layer_units(l) + layer_inputs(l)) * sizeof(float) +
+    size_t n = layer_units(l);
+    size_t own = B * sizeof(uint32_t) + (n + layer_inputs(l)) * sizeof(float) +
                  4 * MEM_ALIGN;
-    return own + (s->method == SOLVER_DESCENT ? solve_descent_bytes(l)
-                                              : solve_prox_bytes(l, B));
+    if (gram_helps(l))
+        own += n * n * sizeof(float) + MEM_ALIGN + gram_scratch_bytes(l);
+    return own +
+           (s->method == SOLVER_DESCENT
+                ? larger(solve_descent_bytes(l), solve_descent_gram_bytes(l))
+                : solve_prox_bytes(l, B));
 }

@@ -15,6 +15,9 @@
  *
  * All start at z = 0. Each row has its own L, momentum and end, so its code
  * does not depend on the rows beside it but for rounding.
+ *
+ * Where D'D fits the nearer caches it is worked out once: then a step reads its
+ * rows of the units that are on, and never D (solver_gram.h).
  */
 #ifndef SPARSED_MODEL_SOLVER_H
 #define SPARSED_MODEL_SOLVER_H
@@ -45,6 +48,17 @@ enum err_code solver_configure(struct solver *s, const struct json *j,
                                const struct structure_kind *structure,
                                struct err *e) ERR_CHECKED;
 
+/* What depends on the weights alone. Zeroed: nothing is known. */
+struct solver_weights {
+    float L;     /* as solver_step_bound gives it; 0: not known */
+    float *gram; /* (n,n) D'D; NULL: not known, or of no use */
+};
+
+/* Works them out for weights that are final. ERR_NO_MEMORY. */
+enum err_code solver_prepare(struct solver_weights *w, const struct solver *s,
+                             const struct layer *l, struct err *e) ERR_CHECKED;
+void solver_unprepare(struct solver_weights *w);
+
 /* L of the layer's decoder: the largest eigenvalue of D'D with a margin, by
  * power iteration from a fixed start. 0: the method needs none. Takes its
  * scratch from what solver_scratch_bytes counts. */
@@ -52,14 +66,14 @@ float solver_step_bound(const struct solver *s, const struct layer *l,
                         struct arena *scratch);
 
 /* The codes of x (B,in) into tape->z, of the inputs that tape->known marks
- * (what stands in others is not read). L as solver_step_bound gave it, or 0: it
- * is worked out here; where it proves too small it grows. A tape that keeps
- * needs room for s->steps; it gets the steps of the row that took most, rows
- * that finished before repeat their code. Rows where products overflow become
- * NaN. */
-void solver_run(const struct solver *s, const struct layer *l, float L,
-                struct tape *tape, const float *x, size_t B,
-                struct arena *scratch);
+ * (what stands in others is not read). What `w` does not know (NULL: anything)
+ * is worked out here, if it pays; an L that proves too small grows. A tape that
+ * keeps needs room for s->steps; it gets the steps of the row that took most,
+ * rows that finished before repeat their code. Rows where products overflow
+ * become NaN. */
+void solver_run(const struct solver *s, const struct layer *l,
+                const struct solver_weights *w, struct tape *tape,
+                const float *x, size_t B, struct arena *scratch);
 
 /* Bytes of scratch that solver_run takes at most: the caller has reserved
  * them. */

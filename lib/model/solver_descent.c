@@ -11,15 +11,8 @@
 #include "lib/math/kernels.h"
 #include "lib/math/simd/simd.h"
 
-#include <float.h>
 #include <math.h>
 #include <string.h>
-
-/* Sweeps over the units that are on, at most, between two over all. */
-enum { MOST_PARTIAL = 20 };
-
-/* Finer than this share of max|D'x| float32 does not tell gradients apart. */
-static const float finest = 4 * FLT_EPSILON;
 
 struct descent {
     const struct solve *p;
@@ -73,21 +66,12 @@ static bool begin(struct descent *d, size_t row)
     dec->kind->adjoint(dec, d->z, d->r, 1, d->p->scratch);
     bool finite = vec_finite(d->z, n) && vec_finite(d->curvature, n);
     float tolerance = d->p->s->tolerance;
-    d->still = fmaxf(tolerance, finest) * vec_largest(d->z, n);
+    d->still = fmaxf(tolerance, SOLVE_FINEST) * vec_largest(d->z, n);
     memset(d->z, 0, n * sizeof *d->z);
     return finite;
 }
 
 /* ---- sweeps ---- */
-
-/* The coordinate's minimum, given a = d_i'(residual without unit i). */
-static float minimum(float a, float cut, float curvature, bool nonnegative)
-{
-    float size = fabsf(a) - cut;
-    if (!(size > 0.0f) || (nonnegative && a < 0.0f))
-        return 0.0f;
-    return copysignf(size, a) / curvature;
-}
 
 /* Sets unit i to its minimum; the change of its gradient by that. */
 static float set_unit(struct descent *d, size_t i)
@@ -103,8 +87,8 @@ static float set_unit(struct descent *d, size_t i)
      * would add to it. */
     if (old == 0.0f && fabsf(a) <= s->lambda)
         return 0;
-    float z = minimum(a, s->kind->threshold(s, d->z, i), curvature,
-                      d->p->s->nonnegative);
+    float z = solve_minimum(a, s->kind->threshold(s, d->z, i), curvature,
+                            d->p->s->nonnegative);
     if (z == old)
         return 0;
     d->z[i] = z;
@@ -147,7 +131,7 @@ static void solve_row(struct descent *d, size_t row)
         bool still = change <= d->still;
         last = (whole && still) || t + 1 == p->s->steps;
         solve_store(p, row, t, d->z, last);
-        whole = still || partial == MOST_PARTIAL;
+        whole = still || partial == SOLVE_MOST_PARTIAL;
     }
 }
 

@@ -4,6 +4,7 @@
 
 #include "lib/model/solver.h"
 
+#include <float.h>
 #include <stdint.h>
 
 /* A batch under way. */
@@ -14,7 +15,8 @@ struct solve {
     const float *x;
     size_t B, m, n; /* rows, inputs, units */
     float L;
-    uint32_t *taken; /* (B) steps that each row took */
+    const float *gram; /* (n,n), or NULL: steps go through D */
+    uint32_t *taken;   /* (B) steps that each row took */
     struct arena *scratch;
 };
 
@@ -40,5 +42,16 @@ void solve_prox(const struct solve *p);
 size_t solve_prox_bytes(const struct layer *l, size_t B);
 void solve_descent(const struct solve *p);
 size_t solve_descent_bytes(const struct layer *l);
+void solve_descent_gram(const struct solve *p);
+size_t solve_descent_gram_bytes(const struct layer *l);
+
+/* The unit's minimum, given a, the slope at z_i = 0 while the others stay. */
+float solve_minimum(float a, float cut, float curvature, bool nonnegative);
+
+/* Sweeps over the units that are on, at most, between two over all. */
+#define SOLVE_MOST_PARTIAL 20
+
+/* Finer than this share of max|D'x| float32 does not tell gradients apart. */
+#define SOLVE_FINEST (4 * FLT_EPSILON)
 
 #endif

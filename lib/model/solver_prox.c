@@ -1,14 +1,18 @@
 /* ISTA and FISTA for many rows at a time: two products a step for all rows that
  * still run. Rows that have finished leave, the others close up.
  *
- * D z is kept beside z, so that D y of the point y = z + b (z - z_before) costs
- * no product, and neither does the test of L: the quadratic that the step
- * minimises lies over E if |D (z' - y)|^2 <= L |z' - y|^2.
+ * The image of z, D z, is kept beside z, so that that of the point
+ * y = z + b (z - z_before) costs no product, and neither does the test of L:
+ * the quadratic that the step minimises lies over E if |D (z' - y)|^2 <= L |z'
+ * - y|^2. With the Gram matrix the image is D'D z instead and x is D'x: their
+ * difference is the slope itself, and a row costs what its units that are on
+ * do.
  */
 #include "lib/model/solver_parts.h"
 
 #include "lib/base/mem.h"
 #include "lib/math/kernels.h"
+#include "lib/model/solver_gram.h"
 
 #include <math.h>
 #include <string.h>
@@ -30,12 +34,14 @@ struct row {
 struct block {
     const struct solve *p;
     size_t running, step;
+    size_t m; /* numbers of an image: of D z, or with the Gram matrix D'D z */
     struct row *rows;
     float *x, *known;           /* (running,m); known NULL: all is */
     float *z, *other;           /* (running,n) the code; before, then after */
-    float *drawn, *other_drawn; /* (running,m) D of these */
-    float *y, *y_drawn;         /* the point that the step leaves from */
+    float *image, *other_image; /* (running,m) of these */
+    float *y, *y_image;         /* the point that the step leaves from */
     float *residual;            /* (running,m) */
+    uint32_t *on;               /* (n) */
     float *state; /* (running,kept) of the structure's prox; NULL: none */
     size_t kept;
 };
@@ -50,18 +56,18 @@ static void extrapolate(float *restrict y, const float *restrict z,
         y[i] = z[i] + momentum * (z[i] - before[i]);
 }
 
-/* y, D y and (x - D y)/L of every row. */
+/* y, its image and (x - image)/L of every row. */
 static void look_ahead(struct block *k)
 {
-    size_t n = k->p->n, m = k->p->m;
+    size_t n = k->p->n, m = k->m;
     for (size_t b = 0; b < k->running; b++) {
         const struct row *row = &k->rows[b];
-        float *y_drawn = k->y_drawn + b * m;
+        float *y_image = k->y_image + b * m;
         extrapolate(k->y + b * n, k->z + b * n, k->other + b * n, row->momentum,
                     n);
-        extrapolate(y_drawn, k->drawn + b * m, k->other_drawn + b * m,
+        extrapolate(y_image, k->image + b * m, k->other_image + b * m,
                     row->momentum, m);
-        solve_residual(k->residual + b * m, k->x + b * m, y_drawn,
+        solve_residual(k->residual + b * m, k->x + b * m, y_image,
                        k->known ? k->known + b * m : NULL, 1 / row->L, m);
     }
 }
@@ -96,18 +102,41 @@ static void find_scale(struct block *k, const float *u)
     }
 }
 
-/* `other` and `other_drawn` become the code after the step. */
-static void step(struct block *k)
+/* other = y less the slope / L. */
+static void descend(struct block *k)
 {
     const struct operator *dec = &k->p->l->dec;
-    struct arena *scratch = k->p->scratch;
+    size_t size = k->running * k->p->n;
+    memcpy(k->other, k->y, size * sizeof *k->y);
+    if (k->p->gram)
+        vec_add(k->other, k->residual, 1.0f, size);
+    else
+        dec->kind->adjoint(dec, k->other, k->residual, k->running,
+                           k->p->scratch);
+}
+
+static void find_images(struct block *k)
+{
+    const struct operator *dec = &k->p->l->dec;
+    size_t n = k->p->n;
+    if (k->p->gram)
+        for (size_t b = 0; b < k->running; b++)
+            gram_apply(k->other_image + b * n, k->p->gram, k->other + b * n,
+                       k->on, n);
+    else
+        dec->kind->apply(dec, k->other_image, NULL, k->other, k->running,
+                         k->p->scratch);
+}
+
+/* `other` and `other_image` become the code after the step. */
+static void step(struct block *k)
+{
     look_ahead(k);
-    memcpy(k->other, k->y, k->running * k->p->n * sizeof *k->y);
-    dec->kind->adjoint(dec, k->other, k->residual, k->running, scratch);
+    descend(k);
     if (k->step == 0)
         find_scale(k, k->other);
     shrink(k, k->other);
-    dec->kind->apply(dec, k->other_drawn, k->other, k->running, scratch);
+    find_images(k);
 }
 
 /* ---- what became of it, row by row ---- */
@@ -115,14 +144,24 @@ static void step(struct block *k)
 /* Products of float32 differ by this share; D z' - D y may be nothing else. */
 static const double rounding = 4e-6;
 
-/* Whether L was too small for this step, of which y and y_drawn hold the way.
+/* |D z| of a code and its image. */
+static double drawn_size(const struct block *k, const float *z,
+                         const float *image)
+{
+    if (!k->p->gram)
+        return vec_norm(image, k->m);
+    double square = vec_dot(z, image, k->m);
+    return square > 0 ? sqrt(square) : 0;
+}
+
+/* Whether L was too small for this step, of which y and y_image hold the way.
  * Then L grows and the row stays where it was. */
 static bool refuse_step(struct block *k, size_t b, double moved)
 {
-    size_t n = k->p->n, m = k->p->m;
+    size_t n = k->p->n, m = k->m;
     struct row *row = &k->rows[b];
-    double drawn = vec_norm(k->y_drawn + b * m, m);
-    double size = vec_norm(k->other_drawn + b * m, m);
+    double drawn = drawn_size(k, k->y + b * n, k->y_image + b * m);
+    double size = drawn_size(k, k->other + b * n, k->other_image + b * m);
     double L = (double)row->L;
     if (!(moved > 0 && drawn > 1.001 * sqrt(L) * moved + rounding * size))
         return false;
@@ -131,7 +170,7 @@ static bool refuse_step(struct block *k, size_t b, double moved)
     row->t = 1;
     row->momentum = 0;
     memcpy(k->other + b * n, k->z + b * n, n * sizeof *k->z);
-    memcpy(k->other_drawn + b * m, k->drawn + b * m, m * sizeof *k->drawn);
+    memcpy(k->other_image + b * m, k->image + b * m, m * sizeof *k->image);
     return true;
 }
 
@@ -158,7 +197,7 @@ static void gather_momentum(struct block *k, size_t b)
 /* Whether the row is done. */
 static bool judge(struct block *k, size_t b)
 {
-    size_t n = k->p->n, m = k->p->m;
+    size_t n = k->p->n, m = k->m;
     struct row *row = &k->rows[b];
     float *z = k->other + b * n, *y = k->y + b * n;
     if (!isfinite(row->scale) || !isfinite(row->L)) {
@@ -166,7 +205,7 @@ static bool judge(struct block *k, size_t b)
         return true;
     }
     vec_add(y, z, -1.0f, n);
-    vec_add(k->y_drawn + b * m, k->other_drawn + b * m, -1.0f, m);
+    vec_add(k->y_image + b * m, k->other_image + b * m, -1.0f, m);
     if (refuse_step(k, b, vec_norm(y, n)))
         return false;
     gather_momentum(k, b);
@@ -189,7 +228,7 @@ static void move_row(float *x, size_t to, size_t from, size_t n)
 /* Rows that are done leave. */
 static void close_up(struct block *k)
 {
-    size_t kept = 0, n = k->p->n, m = k->p->m;
+    size_t kept = 0, n = k->p->n, m = k->m;
     for (size_t b = 0; b < k->running; b++) {
         if (k->rows[b].done)
             continue;
@@ -198,8 +237,8 @@ static void close_up(struct block *k)
         move_row(k->known, kept, b, m);
         move_row(k->z, kept, b, n);
         move_row(k->other, kept, b, n);
-        move_row(k->drawn, kept, b, m);
-        move_row(k->other_drawn, kept, b, m);
+        move_row(k->image, kept, b, m);
+        move_row(k->other_image, kept, b, m);
         move_row(k->state, kept, b, k->kept);
         kept++;
     }
@@ -211,18 +250,24 @@ static void close_up(struct block *k)
 static void begin(struct block *k, size_t first, size_t rows)
 {
     const struct solve *p = k->p;
-    size_t n = p->n, m = p->m;
+    const struct operator *dec = &p->l->dec;
+    size_t n = p->n, m = k->m;
     k->running = rows;
     for (size_t b = 0; b < rows; b++)
         k->rows[b] = (struct row){.index = first + b, .L = p->L, .t = 1};
-    memcpy(k->x, p->x + first * m, rows * m * sizeof *k->x);
+    if (p->gram) {
+        memset(k->x, 0, rows * n * sizeof *k->x);
+        dec->kind->adjoint(dec, k->x, p->x + first * p->m, rows, p->scratch);
+    } else {
+        memcpy(k->x, p->x + first * m, rows * m * sizeof *k->x);
+    }
     if (k->known)
         memcpy(k->known, p->tape->known + first * m,
                rows * m * sizeof *k->known);
     memset(k->z, 0, rows * n * sizeof *k->z);
     memset(k->other, 0, rows * n * sizeof *k->other);
-    memset(k->drawn, 0, rows * m * sizeof *k->drawn);
-    memset(k->other_drawn, 0, rows * m * sizeof *k->other_drawn);
+    memset(k->image, 0, rows * m * sizeof *k->image);
+    memset(k->other_image, 0, rows * m * sizeof *k->other_image);
     if (k->state)
         memset(k->state, 0, rows * k->kept * sizeof *k->state);
 }
@@ -240,7 +285,7 @@ static void run_block(struct block *k)
             solve_store(p, row->index, k->step, k->other + b * p->n, row->done);
         }
         swap(&k->z, &k->other);
-        swap(&k->drawn, &k->other_drawn);
+        swap(&k->image, &k->other_image);
         if (some_done)
             close_up(k);
     }
@@ -261,20 +306,23 @@ static size_t prox_state(const struct layer *l)
 void solve_prox(const struct solve *p)
 {
     size_t kept = prox_state(p->l);
-    size_t rows = p->B < BLOCK ? p->B : BLOCK, n = p->n, m = p->m;
+    size_t rows = p->B < BLOCK ? p->B : BLOCK, n = p->n;
+    size_t m = p->gram ? n : p->m;
     struct arena_mark mark = arena_mark(p->scratch);
     struct block k = {
         .p = p,
+        .m = m,
         .rows = arena_take(p->scratch, rows, sizeof *k.rows),
         .x = take(p, rows, m),
         .known = p->tape->known ? take(p, rows, m) : NULL,
         .z = take(p, rows, n),
         .other = take(p, rows, n),
-        .drawn = take(p, rows, m),
-        .other_drawn = take(p, rows, m),
+        .image = take(p, rows, m),
+        .other_image = take(p, rows, m),
         .y = take(p, rows, n),
-        .y_drawn = take(p, rows, m),
+        .y_image = take(p, rows, m),
         .residual = take(p, rows, m),
+        .on = arena_take(p->scratch, n, sizeof *k.on),
         .state = kept ? take(p, rows, kept) : NULL,
         .kept = kept,
     };
@@ -289,9 +337,12 @@ size_t solve_prox_bytes(const struct layer *l, size_t B)
 {
     const struct structure *s = &l->structure;
     size_t rows = B < BLOCK ? B : BLOCK;
-    size_t numbers = 3 * layer_units(l) + 6 * layer_inputs(l) + prox_state(l);
-    return rows * (numbers * sizeof(float) + sizeof(struct row)) +
+    size_t n = layer_units(l), m = layer_inputs(l);
+    size_t image = gram_helps(l) && n > m ? n : m;
+    size_t numbers = 3 * n + 6 * image + prox_state(l);
+    return n * sizeof(uint32_t) +
+           rows * (numbers * sizeof(float) + sizeof(struct row)) +
            l->dec.kind->scratch_bytes(&l->dec, rows) +
            (s->kind->prox_bytes ? s->kind->prox_bytes(s, rows) : 0) +
-           13 * MEM_ALIGN;
+           14 * MEM_ALIGN;
 }

@@ -6,6 +6,15 @@
 
 #include <string.h>
 
+/* Whether all that comes of the gradient on the code is what passes through the
+ * units that are on. */
+static bool only_where_on(const struct layer *l)
+{
+    const struct encoder *enc = &l->encoder;
+    return l->dec.kind->adjoint_at && enc->f && enc->f->rests && !enc->gain &&
+           !l->structure.kind->code;
+}
+
 /* Adds 1/2 ||D z - x||^2 to the sums and its gradient to those of D, to dz
  * (B,n) and to dx (B,in), of which each may be NULL: not wanted. */
 static enum err_code reconstruct(struct run *r, const struct layer *l,
@@ -20,7 +29,7 @@ static enum err_code reconstruct(struct run *r, const struct layer *l,
         return e->code;
     if (!arena_reserve(r->memory, l->dec.kind->scratch_bytes(&l->dec, r->B)))
         return err_set(e, ERR_NO_MEMORY, "loss of %zu rows", r->B);
-    l->dec.kind->apply(&l->dec, residual, z, r->B, r->memory);
+    l->dec.kind->apply(&l->dec, residual, NULL, z, r->B, r->memory);
     vec_add(residual, x, -1.0f, size);
     double value = 0.5 * vec_dot(residual, residual, size);
     r->sums->reconstruction += value;
@@ -29,7 +38,9 @@ static enum err_code reconstruct(struct run *r, const struct layer *l,
     if (grads)
         l->dec.kind->gradient(&l->dec, grads + l->dec.weight->offset, residual,
                               z, r->B, r->memory);
-    if (dz)
+    if (dz && only_where_on(l))
+        l->dec.kind->adjoint_at(&l->dec, dz, z, residual, r->B, r->memory);
+    else if (dz)
         l->dec.kind->adjoint(&l->dec, dz, residual, r->B, r->memory);
     if (dx)
         vec_add(dx, residual, -1.0f, size);
@@ -72,7 +83,7 @@ static const float *target_code(struct run *r, const struct layer *l,
         err_set(e, ERR_NO_MEMORY, "codes of %zu rows to learn from", r->B);
         return NULL;
     }
-    solver_run(s, l, 0, &tape, x, r->B, r->memory);
+    solver_run(s, l, NULL, &tape, x, r->B, r->memory);
     return tape.z;
 }
 

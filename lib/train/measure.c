@@ -3,6 +3,7 @@
 
 #include "lib/base/mem.h"
 #include "lib/math/kernels.h"
+#include "lib/train/packing.h"
 
 #include <math.h>
 #include <string.h>
@@ -41,8 +42,10 @@ struct work {
     size_t units;   /* of all layers from it up */
     size_t rows;    /* of a chunk */
     size_t n_chunks, n_members;
-    bool *wrong; /* (n) rows with a label that are taken for another */
-    bool draws;  /* every layer has a decoder */
+    bool *wrong;       /* (n) rows with a label that are taken for another */
+    bool draws;        /* every layer has a decoder */
+    struct model view; /* m with packed weights */
+    struct packing packing;
     struct chunk *chunks;
     struct member *members;
 };
@@ -216,6 +219,7 @@ static void work_fini(struct work *w)
         mem_free(mb->labels);
         mem_free(mb->on);
     }
+    packing_fini(&w->packing);
     mem_free(w->members);
     mem_free(w->chunks);
     mem_free(w->wrong);
@@ -249,6 +253,9 @@ static enum err_code work_run(struct work *w, struct team *team, struct err *e)
     w->wrong = mem_array(w->n, sizeof *w->wrong);
     if (!w->chunks || !w->members || !w->wrong)
         return err_set(e, ERR_NO_MEMORY, "measures of %zu rows", w->n);
+    if (packing_view(&w->packing, &w->view, w->m, e))
+        return e->code;
+    w->m = &w->view;
     for (size_t i = 0; i < w->n_members; i++)
         if (member_init(w, &w->members[i], e))
             return e->code;

@@ -3,6 +3,7 @@
 
 #include "lib/base/mem.h"
 #include "lib/math/kernels.h"
+#include "lib/train/packing.h"
 
 #include <assert.h>
 #include <math.h>
@@ -30,6 +31,7 @@ struct stepper {
     size_t size; /* members */
     size_t max_rows;
     struct member *members;
+    struct packing packing;
     const struct step *step; /* the one under way */
     float factor;
 };
@@ -74,6 +76,10 @@ struct stepper *stepper_new(struct model *m, const struct dataset *d,
                               .max_rows = max_rows};
         s->members = mem_array(s->size, sizeof *s->members);
     }
+    if (s && s->members && packing_init(&s->packing, m, e)) {
+        stepper_free(s);
+        return NULL;
+    }
     if (!s || !s->members) {
         err_set(e, ERR_NO_MEMORY, "training");
         stepper_free(s);
@@ -97,11 +103,18 @@ void stepper_free(struct stepper *s)
         mem_free(s->members[i].labels);
         arena_fini(&s->members[i].memory);
     }
+    packing_fini(&s->packing);
     mem_free(s->members);
     mem_free(s);
 }
 
 /* ---- the work of members ---- */
+
+static void run_packing(void *arg, size_t number)
+{
+    struct stepper *s = arg;
+    packing_renew(&s->packing, number, s->size);
+}
 
 static void run_shard(void *arg, size_t number)
 {
@@ -222,7 +235,10 @@ enum err_code stepper_run(struct stepper *s, const struct step *step,
     assert(step->n > 0 && step->n <= s->max_rows);
     s->step = step;
     s->factor = 1.0f;
+    packing_lend(&s->packing);
+    team_run(s->team, run_packing, s);
     team_run(s->team, run_shard, s);
+    packing_return(&s->packing);
     if (gather(s, sums, e))
         return e->code;
     optimiser_begin(o, step->rate);

@@ -422,7 +422,7 @@ class CommandsTest(unittest.TestCase):
         self.assertRegex(self.done("--version"), r"^sparsed \d+\.\d+\.\d+\n$")
         text = self.done("--help")
         for command in ("serve", "train", "eval", "encode", "inspect",
-                        "render", "remember", "health"):
+                        "render", "export", "remember", "health"):
             self.assertIn("\n  %s " % command, text)
             self.assertIn("usage: sparsed %s" % command,
                           self.done(command, "--help"))

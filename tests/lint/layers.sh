@@ -30,6 +30,8 @@ BEGIN {
     door["turbojpeg.h"] = "lib/data/image.c"
     door["zip.h"] = "lib/data/npz.c"
     door["zlib.h"] = "lib/data/gzip.c"
+    door["onnx.pb-c.h"] = "lib/data/onnx_write.c"
+    door["protobuf-c.h"] = ""
     door["lib/data/safetensors.h"] = "lib/data/ lib/model/model_file.c lib/train/checkpoint.c"
     door["immintrin.h"] = "lib/math/"
     door["pthread.h"] = "lib/base/"

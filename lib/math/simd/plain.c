@@ -47,6 +47,28 @@ static void columns_add(float *restrict out, const float *restrict columns,
 }
 
 KERNEL_CLONES
+static void columns_dot(float *restrict out, const float *restrict columns,
+                        const uint32_t *restrict index, size_t count,
+                        const float *restrict y, size_t rows)
+{
+    /* As many sums side by side as make whole registers. */
+    enum { SIDE = 16 };
+    for (size_t k = 0; k < count; k++) {
+        const float *c = columns + (size_t)index[k] * rows;
+        float sums[SIDE] = {0}, sum = 0;
+        size_t r = 0;
+        for (; r + SIDE <= rows; r += SIDE)
+            for (size_t j = 0; j < SIDE; j++)
+                sums[j] += c[r + j] * y[r + j];
+        for (; r < rows; r++)
+            sum += c[r] * y[r];
+        for (size_t j = 0; j < SIDE; j++)
+            sum += sums[j];
+        out[index[k]] += sum;
+    }
+}
+
+KERNEL_CLONES
 static void slices_add(float *restrict out, const float *restrict columns,
                        const struct simd_slice *slices, size_t n,
                        const float *restrict x, size_t rows)
@@ -80,5 +102,6 @@ const struct simd simd_plain = {.name = "plain",
                                 .runs = runs,
                                 .nonzeros = list_nonzeros,
                                 .columns_add = columns_add,
+                                .columns_dot = columns_dot,
                                 .slices_add = slices_add,
                                 .windows_add = windows_add};

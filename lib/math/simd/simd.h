@@ -49,6 +49,12 @@ struct simd {
                         const uint32_t *restrict index, size_t count,
                         const float *restrict x, size_t rows);
 
+    /* The other way round: out[index[k]] += column index[k] times y (rows), for
+     * each k < count. */
+    void (*columns_dot)(float *restrict out, const float *restrict columns,
+                        const uint32_t *restrict index, size_t count,
+                        const float *restrict y, size_t rows);
+
     /* out (rows) += sum over the n slices and their entries i of x[i] * column
      * i - base, where columns holds one column after another. */
     void (*slices_add)(float *restrict out, const float *restrict columns,

@@ -28,7 +28,7 @@ static void forward(const struct layer *l, struct tape *tape, const float *x,
 {
     (void)steps;
     tape->steps = 1;
-    l->enc.kind->apply(&l->enc, tape->z, x, B, scratch);
+    l->enc.kind->apply(&l->enc, tape->z, NULL, x, B, scratch);
     units_forward(l, tape->z, tape->h, tape->z, B, scratch);
 }
 

@@ -10,7 +10,7 @@
 
 struct iterative {
     struct solver solver;
-    float L; /* of the final weights; 0 while they may change */
+    struct solver_weights weights; /* the final ones; zero while they change */
 };
 
 static enum err_code configure(struct layer *l, const struct json *encoder,
@@ -28,8 +28,16 @@ static enum err_code configure(struct layer *l, const struct json *encoder,
     return ERR_OK;
 }
 
+static void unprepare(struct layer *l)
+{
+    struct iterative *own = l->encoder.own;
+    if (own)
+        solver_unprepare(&own->weights);
+}
+
 static void fini(struct layer *l)
 {
+    unprepare(l);
     mem_free(l->encoder.own);
     l->encoder.own = NULL;
 }
@@ -37,22 +45,8 @@ static void fini(struct layer *l)
 static enum err_code prepare(struct layer *l, struct err *e)
 {
     struct iterative *own = l->encoder.own;
-    struct arena memory;
-    arena_init(&memory, SIZE_MAX);
-    enum err_code code = ERR_OK;
-    if (arena_reserve(&memory, solver_scratch_bytes(&own->solver, l, 1)))
-        own->L = solver_step_bound(&own->solver, l, &memory);
-    else
-        code = err_set(e, ERR_NO_MEMORY, "layer %zu: its step", l->index);
-    arena_fini(&memory);
-    return code;
-}
-
-static void unprepare(struct layer *l)
-{
-    struct iterative *own = l->encoder.own;
-    if (own)
-        own->L = 0;
+    unprepare(l);
+    return solver_prepare(&own->weights, &own->solver, l, e);
 }
 
 static void forward(const struct layer *l, struct tape *tape, const float *x,
@@ -61,7 +55,7 @@ static void forward(const struct layer *l, struct tape *tape, const float *x,
     const struct iterative *own = l->encoder.own;
     struct solver solver = own->solver;
     solver.steps = steps;
-    solver_run(&solver, l, own->L, tape, x, B, scratch);
+    solver_run(&solver, l, &own->weights, tape, x, B, scratch);
 }
 
 static size_t scratch_bytes(const struct layer *l, size_t B, size_t steps)

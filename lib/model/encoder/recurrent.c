@@ -74,27 +74,40 @@ static void start(struct layer *l, struct rng *rng)
     }
 }
 
+/* The steps after the first, of some rows of B: z and h as the first step left
+ * them, ex and a (rows,n). */
+static void run_steps(const struct layer *l, const struct tape *tape, float *z,
+                      float *h, const float *ex, float *a, size_t rows,
+                      size_t B, struct arena *scratch)
+{
+    size_t next = tape->keep ? B * layer_units(l) : 0;
+    for (size_t t = 1; t < tape->steps; t++) {
+        l->rec.kind->apply(&l->rec, a, ex, z, rows, scratch);
+        z += next;
+        h = h ? h + next : NULL;
+        units_forward(l, z, h, a, rows, scratch);
+    }
+}
+
+/* Where a row takes no longer by itself it goes through all steps before the
+ * next row: its sums and its code then never leave the first cache. */
 static void forward(const struct layer *l, struct tape *tape, const float *x,
                     size_t B, size_t steps, struct arena *scratch)
 {
-    size_t size = B * layer_units(l);
+    size_t n = layer_units(l);
     struct arena_mark mark = arena_mark(scratch);
-    float *ex = arena_take(scratch, size, sizeof *ex);
-    float *a = arena_take(scratch, size, sizeof *a);
+    float *ex = arena_take(scratch, B * n, sizeof *ex);
+    float *a = arena_take(scratch, B * n, sizeof *a);
     float *z = tape->z, *h = tape->h;
 
     tape->steps = steps;
-    l->enc.kind->apply(&l->enc, ex, x, B, scratch);
+    l->enc.kind->apply(&l->enc, ex, NULL, x, B, scratch);
     units_forward(l, z, h, ex, B, scratch);
-    for (size_t t = 1; t < steps; t++) {
-        l->rec.kind->apply(&l->rec, a, z, B, scratch);
-        vec_add(a, ex, 1.0f, size);
-        if (tape->keep) {
-            z += size;
-            h = h ? h + size : NULL;
-        }
-        units_forward(l, z, h, a, B, scratch);
-    }
+    bool by_row = l->rec.kind->by_row && l->rec.kind->by_row(&l->rec, z, B);
+    size_t rows = by_row ? 1 : B;
+    for (size_t b = 0; b < B; b += rows)
+        run_steps(l, tape, z + b * n, h ? h + b * n : NULL, ex + b * n, a, rows,
+                  B, scratch);
     arena_rewind(scratch, mark);
 }
 

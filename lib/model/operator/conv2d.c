@@ -290,12 +290,15 @@ static void unprepare(struct operator *op)
     op->packed = NULL;
 }
 
-static void apply(const struct operator *op, float *y, const float *x, size_t B,
-                  struct arena *scratch)
+static void apply(const struct operator *op, float *y, const float *base,
+                  const float *x, size_t B, struct arena *scratch)
 {
     struct convolution c = convolution_of(op);
+    enum convolution_into into = base ? CONVOLUTION_ADD : CONVOLUTION_SET;
+    if (base)
+        vec_start(y, base, B * space_size(&op->out));
     (op->role == OPERATOR_DECODES ? convolution_pictures : convolution_maps)(
-        &c, CONVOLUTION_SET, y, x, op->weight->value, op->packed, B, scratch);
+        &c, into, y, x, op->weight->value, op->packed, B, scratch);
 }
 
 static void adjoint(const struct operator *op, float *dx, const float *dy,

@@ -8,13 +8,12 @@
 #include "lib/base/mem.h"
 #include "lib/math/blas.h"
 #include "lib/math/kernels.h"
+#include "lib/math/outer.h"
+#include "lib/math/product.h"
 #include "lib/math/simd/simd.h"
 #include "lib/model/operator/operator.h"
 
 #include <string.h>
-
-/* Above this share of non-zero inputs a dense product is the faster one. */
-static const float sparse_share = 0.35f;
 
 static size_t outputs(const struct operator *op)
 {
@@ -143,44 +142,53 @@ static void unprepare(struct operator *op)
     op->packed = NULL;
 }
 
-static void apply(const struct operator *op, float *y, const float *x, size_t B,
-                  struct arena *scratch)
+static void apply(const struct operator *op, float *y, const float *base,
+                  const float *x, size_t B, struct arena *scratch)
 {
+    (void)scratch;
     size_t n_out = outputs(op), n_in = inputs(op);
-    if (op->packed &&
-        (float)nonzeros_count(x, B * n_in) < sparse_share * (float)(B * n_in)) {
-        struct arena_mark mark = arena_mark(scratch);
-        uint32_t *index = arena_take(scratch, n_in, sizeof *index);
-        if (index) {
-            memset(y, 0, B * n_out * sizeof *y);
-            for (size_t b = 0; b < B; b++) {
-                const float *row = x + b * n_in;
-                size_t count = simd->nonzeros(index, row, n_in);
-                simd->columns_add(y + b * n_out, op->packed, index, count, row,
-                                  n_out);
-            }
-            arena_rewind(scratch, mark);
-            return;
-        }
-    }
-    blas_gemm(y, BLAS_PLAIN, x, BLAS_TRANSPOSED, op->weight->value, B, n_out,
-              n_in, 1, 0);
+    vec_start(y, base, B * n_out);
+    if (op->packed)
+        product_add(y, x, op->packed, B, n_in, n_out);
+    else
+        blas_gemm(y, BLAS_PLAIN, x, BLAS_TRANSPOSED, op->weight->value, B,
+                  n_out, n_in, 1, 1);
+}
+
+static bool by_row(const struct operator *op, const float *x, size_t B)
+{
+    return op->packed && product_is_sparse(x, B, inputs(op));
 }
 
 static void adjoint(const struct operator *op, float *dx, const float *dy,
                     size_t B, struct arena *scratch)
 {
     (void)scratch;
-    blas_gemm(dx, BLAS_PLAIN, dy, BLAS_PLAIN, op->weight->value, B, inputs(op),
-              outputs(op), 1, 1);
+    product_add(dx, dy, op->weight->value, B, outputs(op), inputs(op));
+}
+
+static void adjoint_at(const struct operator *op, float *dx, const float *z,
+                       const float *dy, size_t B, struct arena *scratch)
+{
+    size_t n_out = outputs(op), n_in = inputs(op);
+    if (!op->packed || !product_is_sparse(z, B, n_in)) {
+        adjoint(op, dx, dy, B, scratch);
+        return;
+    }
+    struct arena_mark mark = arena_mark(scratch);
+    uint32_t *index = arena_take(scratch, n_in, sizeof *index);
+    for (size_t b = 0; b < B; b++) {
+        size_t count = simd->nonzeros(index, z + b * n_in, n_in);
+        simd->columns_dot(dx + b * n_in, op->packed, index, count,
+                          dy + b * n_out, n_out);
+    }
+    arena_rewind(scratch, mark);
 }
 
 static void gradient(const struct operator *op, float *dw, const float *dy,
                      const float *x, size_t B, struct arena *scratch)
 {
-    (void)scratch;
-    blas_gemm(dw, BLAS_TRANSPOSED, dy, BLAS_PLAIN, x, outputs(op), inputs(op),
-              B, 1, 1);
+    outer_add(dw, dy, x, outputs(op), inputs(op), B, scratch);
 }
 
 static const float *columns(const struct operator *op, struct arena *scratch)
@@ -200,7 +208,8 @@ static int emit(const struct operator *op, struct graph *g, int x)
 static size_t scratch_bytes(const struct operator *op, size_t B)
 {
     (void)B;
-    return inputs(op) * sizeof(uint32_t) + MEM_ALIGN;
+    return inputs(op) * sizeof(uint32_t) +
+           outer_scratch_bytes(outputs(op), inputs(op)) + 2 * MEM_ALIGN;
 }
 
 const struct operator_kind operator_dense = {
@@ -217,7 +226,9 @@ const struct operator_kind operator_dense = {
     .prepare = prepare,
     .unprepare = unprepare,
     .apply = apply,
+    .by_row = by_row,
     .adjoint = adjoint,
+    .adjoint_at = adjoint_at,
     .gradient = gradient,
     .columns = columns,
     .emit = emit,

@@ -11,6 +11,7 @@
 #include "lib/math/fields.h"
 #include "lib/math/kernels.h"
 #include "lib/model/model.h"
+#include "lib/model/operator/fields_emit.h"
 #include "lib/model/operator/operator.h"
 
 #include <stdio.h>
@@ -275,11 +276,11 @@ static void start_adjoint(struct operator *op, const struct operator *other,
 
 /* ---- running ---- */
 
-static void apply(const struct operator *op, float *y, const float *x, size_t B,
-                  struct arena *scratch)
+static void apply(const struct operator *op, float *y, const float *base,
+                  const float *x, size_t B, struct arena *scratch)
 {
     struct fields f = fields_of(op);
-    memset(y, 0, B * space_size(&op->out) * sizeof *y);
+    vec_start(y, base, B * space_size(&op->out));
     if (op->role == OPERATOR_DECODES)
         fields_pictures(&f, y, x, op->weight->value, B, scratch);
     else
@@ -306,6 +307,12 @@ static void gradient(const struct operator *op, float *dw, const float *dy,
         fields_gradient(&f, dw, dy, x, B, scratch);
 }
 
+static int emit(const struct operator *op, struct graph *g, int x)
+{
+    const struct fields f = fields_of(op);
+    return fields_emit(&f, op->weight, g, x, op->role == OPERATOR_DECODES);
+}
+
 static size_t scratch_bytes(const struct operator *op, size_t B)
 {
     struct fields f = fields_of(op);
@@ -326,5 +333,6 @@ const struct operator_kind operator_local2d = {
     .adjoint = adjoint,
     .gradient = gradient,
     .view = view,
+    .emit = emit,
     .scratch_bytes = scratch_bytes,
 };

@@ -24,7 +24,8 @@ struct operator;
 enum operator_role {
     OPERATOR_ENCODES, /* in -> code */
     OPERATOR_RECURS,  /* code -> code */
-    OPERATOR_DECODES  /* code -> in */
+    OPERATOR_DECODES, /* code -> in */
+    OPERATOR_ROLES    /* how many there are */
 };
 
 /* The part of a picture that a unit of the code looks at (or draws), for
@@ -90,12 +91,19 @@ struct operator_kind {
     enum err_code (*prepare)(struct operator *op, struct err *e);
     void (*unprepare)(struct operator *op);
 
-    /* y (B,out) = W x for x (B,in). */
-    void (*apply)(const struct operator *op, float *y, const float *x, size_t B,
-                  struct arena *scratch);
+    /* y (B,out) = base + W x for x (B,in). base (B,out) may be y; NULL: 0. */
+    void (*apply)(const struct operator *op, float *y, const float *base,
+                  const float *x, size_t B, struct arena *scratch);
+    /* Whether rows like x (B,in) take no longer one at a time than together.
+     * Optional: they do. */
+    bool (*by_row)(const struct operator *op, const float *x, size_t B);
     /* dx (B,in) += W' dy for dy (B,out). */
     void (*adjoint)(const struct operator *op, float *dx, const float *dy,
                     size_t B, struct arena *scratch);
+    /* The same where only those dx are wanted whose z (B,in) is not 0: what
+     * the others get is open. Optional. */
+    void (*adjoint_at)(const struct operator *op, float *dx, const float *z,
+                       const float *dy, size_t B, struct arena *scratch);
     /* dw += sum over rows of dy x', dw shaped as the weights. */
     void (*gradient)(const struct operator *op, float *dw, const float *dy,
                      const float *x, size_t B, struct arena *scratch);

@@ -83,6 +83,23 @@ START_TEST(transposing_twice_is_nothing)
 }
 END_TEST
 
+START_TEST(a_transpose_is_added)
+{
+    for (size_t rows = 1; rows < 20; rows += 3)
+        for (size_t columns = 1; columns < 36; columns += 5) {
+            size_t size = rows * columns;
+            fill(a, size, 5);
+            fill(b, size, 6);
+            memcpy(got, b, size * sizeof *b);
+            transpose_add(got, a, rows, columns);
+            for (size_t r = 0; r < rows; r++)
+                for (size_t c = 0; c < columns; c++)
+                    ck_assert(got[c * rows + r] ==
+                              b[c * rows + r] + a[r * columns + c]);
+        }
+}
+END_TEST
+
 START_TEST(sums_have_every_term)
 {
     for (size_t n = 0; n < 40; n++) {
@@ -132,6 +149,7 @@ Suite *suite_math(void)
     suite_add_tcase(s, products);
     TCase *kernels = tcase_create("kernels");
     tcase_add_test(kernels, transposing_twice_is_nothing);
+    tcase_add_test(kernels, a_transpose_is_added);
     tcase_add_test(kernels, sums_have_every_term);
     tcase_add_test(kernels, finite_means_no_nan_and_no_infinity);
     tcase_add_test(kernels, softmax_is_stable_and_sums_to_one);

@@ -10,7 +10,7 @@
 
 enum { MOST_ROWS = 460, MOST_COLUMNS = 50 };
 
-static float a[MOST_ROWS * MOST_COLUMNS], x[MOST_COLUMNS];
+static float a[MOST_ROWS * MOST_COLUMNS], x[MOST_COLUMNS], y[MOST_ROWS];
 static float out[MOST_ROWS + 1], want[MOST_ROWS + 1];
 static uint32_t list[MOST_COLUMNS];
 
@@ -65,6 +65,32 @@ START_TEST(columns_add_equals_the_dense_product)
 }
 END_TEST
 
+static void check_dots(const struct simd *s, size_t rows, size_t count)
+{
+    fill(out, MOST_COLUMNS);
+    for (size_t i = 0; i < MOST_COLUMNS; i++)
+        want[i] = out[i];
+    for (size_t k = 0; k < count; k++) {
+        list[k] = (uint32_t)(k * 7 % MOST_COLUMNS);
+        for (size_t r = 0; r < rows; r++)
+            want[list[k]] += a[list[k] * rows + r] * y[r];
+    }
+    s->columns_dot(out, a, list, count, y, rows);
+    near_all(out, want, MOST_COLUMNS, 1e-4);
+}
+
+/* No place but those listed is touched. */
+START_TEST(columns_dot_equals_the_dense_product)
+{
+    if (!runs(_i))
+        return;
+    fill(a, sizeof a / sizeof *a);
+    fill(y, sizeof y / sizeof *y);
+    for (size_t rows = 1; rows <= MOST_ROWS; rows += rows < 70 ? 1 : 13)
+        check_dots(simd_all[_i], rows, rows % MOST_COLUMNS);
+}
+END_TEST
+
 START_TEST(nonzeros_are_listed_in_their_order)
 {
     if (!runs(_i))
@@ -104,6 +130,7 @@ Suite *suite_simd(void)
     TCase *t = tcase_create("tables");
     int n = (int)tables();
     tcase_add_loop_test(t, columns_add_equals_the_dense_product, 0, n);
+    tcase_add_loop_test(t, columns_dot_equals_the_dense_product, 0, n);
     tcase_add_loop_test(t, nonzeros_are_listed_in_their_order, 0, n);
     tcase_add_test(t, the_environment_chooses);
     suite_add_tcase(s, t);

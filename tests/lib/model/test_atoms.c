@@ -1,5 +1,6 @@
 /* Atoms of units that share their weights, look at parts of the picture, and
  * pass pools on. */
+#include "lib/math/kernels.h"
 #include "lib/model/atoms.h"
 
 #include "lib/model/axes.h"
@@ -81,12 +82,12 @@ static void stamp_join(const struct operator *op, float *to, const float *from,
         }
 }
 
-static void stamp_apply(const struct operator *op, float *y, const float *x,
-                        size_t B, struct arena *scratch)
+static void stamp_apply(const struct operator *op, float *y, const float *base,
+                        const float *x, size_t B, struct arena *scratch)
 {
     size_t n_in = space_size(&op->in), n_out = space_size(&op->out);
     (void)scratch;
-    memset(y, 0, B * n_out * sizeof *y);
+    vec_start(y, base, B * n_out);
     for (size_t b = 0; b < B; b++)
         stamp_join(op, y + b * n_out, x + b * n_in,
                    op->role == OPERATOR_DECODES);

@@ -68,13 +68,13 @@ static void mirror_residual_of(struct operator *op,
     }
 }
 
-static void mirror_apply(const struct operator *op, float *y, const float *x,
-                         size_t B, struct arena *scratch)
+static void mirror_apply(const struct operator *op, float *y, const float *base,
+                         const float *x, size_t B, struct arena *scratch)
 {
     size_t n = op->weight->count;
     (void)scratch;
     for (size_t i = 0; i < B * n; i++)
-        y[i] = op->weight->value[i % n] * x[i];
+        y[i] = (base ? base[i] : 0) + op->weight->value[i % n] * x[i];
 }
 
 static void mirror_adjoint(const struct operator *op, float *dx,
@@ -144,7 +144,7 @@ static void double_forward(const struct layer *l, struct tape *tape,
                            struct arena *scratch)
 {
     tape->steps = steps ? 1 : 0;
-    l->enc.kind->apply(&l->enc, tape->z, x, B, scratch);
+    l->enc.kind->apply(&l->enc, tape->z, NULL, x, B, scratch);
     vec_scale(tape->z, 2, B * layer_units(l));
     units_forward(l, tape->z, tape->h, tape->z, B, scratch);
 }

@@ -141,7 +141,7 @@ START_TEST(the_encoder_starts_as_the_adjoint)
     for (size_t i = 0; i < 84; i++)
         x[i] = rng_uniform(&rng, -1, 1);
     l->op->start_adjoint(&m->layers[0].enc, &l->dec, 0.3f);
-    l->op->apply(&l->enc, y, x, 1, &memory);
+    l->op->apply(&l->enc, y, NULL, x, 1, &memory);
     l->op->adjoint(&l->dec, want, x, 1, &memory);
     for (size_t i = 0; i < n; i++)
         near(y[i], 0.3 * (double)want[i], 1e-5);
@@ -172,9 +172,9 @@ START_TEST(the_recurrent_map_is_what_the_decoder_implies)
     for (size_t i = 0; i < B * n; i++)
         z[i] = rng_uniform(&rng, -1, 1);
     l->op->start_residual(&l->rec, &l->dec, step);
-    l->op->apply(&l->dec, drawn, z, B, &memory);
+    l->op->apply(&l->dec, drawn, NULL, z, B, &memory);
     l->op->adjoint(&l->dec, seen, drawn, B, &memory);
-    l->op->apply(&l->rec, got, z, B, &memory);
+    l->op->apply(&l->rec, got, NULL, z, B, &memory);
     for (size_t i = 0; i < B * n; i++)
         near(got[i], (double)(z[i] - step * seen[i]), 1e-5);
     model_free(m);
@@ -220,9 +220,9 @@ START_TEST(with_padding_the_middle_is_exact)
     float drawn[144];
     z[1 * 144 + 5 * 12 + 6] = 1;
     l->op->start_residual(&l->rec, &l->dec, 1);
-    l->op->apply(&l->dec, drawn, z, 1, &memory);
+    l->op->apply(&l->dec, drawn, NULL, z, 1, &memory);
     l->op->adjoint(&l->dec, seen, drawn, 1, &memory);
-    l->op->apply(&l->rec, got, z, 1, &memory);
+    l->op->apply(&l->rec, got, NULL, z, 1, &memory);
     for (size_t i = 0; i < n; i++)
         near(got[i], (double)(z[i] - seen[i]), 1e-5);
     model_free(m);
@@ -238,7 +238,7 @@ static struct box drawn_box(const struct layer *l, size_t unit)
     float *z = arena_zeroed(&memory, layer_units(l), sizeof *z);
     float *x = arena_take(&memory, layer_inputs(l), sizeof *x);
     z[unit] = 1;
-    l->op->apply(&l->dec, x, z, 1, &memory);
+    l->op->apply(&l->dec, x, NULL, z, 1, &memory);
     for (size_t i = 0; i < layer_inputs(l); i++) {
         size_t py = i / width % height, px = i % width;
         if (x[i] == 0.0f)

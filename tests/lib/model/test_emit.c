@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROWS = 4, MOST_VALUES = 400, MOST_NUMBERS = 512 };
+enum { ROWS = 4, MOST_VALUES = 400, MOST_NUMBERS = 1024 };
 
 struct value {
     size_t rows, columns;
@@ -232,9 +232,7 @@ static void same(int value, const float *want, size_t columns)
 /* The name of what cannot be told as standard operations, NULL if all can. */
 static const char *silent_kind(const struct layer *l)
 {
-    if (!l->encoder.kind->emit)
-        return l->encoder.kind->name;
-    return l->op->emit ? NULL : l->op->name;
+    return l->encoder.kind->emit ? NULL : l->encoder.kind->name;
 }
 
 static void check(struct model *m)

@@ -169,7 +169,7 @@ static void check_view(const struct model *m, size_t unit)
     float *z = arena_zeroed(&memory, n, sizeof *z);
     float *x = arena_zeroed(&memory, pixels, sizeof *x);
     z[unit] = 1;
-    l->op->apply(&l->dec, x, z, 1, &memory);
+    l->op->apply(&l->dec, x, NULL, z, 1, &memory);
     for (size_t i = 0; i < pixels; i++) {
         size_t row = i / in->width % in->height, column = i % in->width;
         bool inside = row - v.top < v.height && column - v.left < v.width;

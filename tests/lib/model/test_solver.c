@@ -43,7 +43,8 @@ static struct tape solve(const struct coding *p, const struct solver *s,
     tape.z = arena_take(&memory, kept * p->B * p->n, sizeof *tape.z);
     ck_assert_ptr_nonnull(tape.z);
     ck_assert(arena_reserve(&memory, solver_scratch_bytes(s, p->l, p->B)));
-    solver_run(s, p->l, L, &tape, p->x, p->B, &memory);
+    struct solver_weights w = {.L = L};
+    solver_run(s, p->l, &w, &tape, p->x, p->B, &memory);
     return tape;
 }
 
@@ -343,7 +344,7 @@ START_TEST(scratch_keeps_to_its_stated_bytes)
         tape.z = arena_take(&memory, p.B * p.n, sizeof *tape.z);
         arena_init(&tight, solver_scratch_bytes(&every[_i], p.l, p.B));
         ck_assert(arena_reserve(&tight, tight.max_bytes));
-        solver_run(&every[_i], p.l, 0, &tape, p.x, p.B, &tight);
+        solver_run(&every[_i], p.l, NULL, &tape, p.x, p.B, &tight);
         ck_assert_uint_eq(nonzeros_count(tape.z, p.B * p.n), 0);
         arena_fini(&tight);
         ck_assert(!model_prepare(p.model, &e));

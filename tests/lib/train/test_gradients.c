@@ -6,7 +6,9 @@
  */
 #include "lib/model/model.h"
 #include "lib/train/loss.h"
+#include "lib/train/packing.h"
 #include "tests/support/compositions.h"
+#include "tests/support/near.h"
 
 #include <check.h>
 #include <math.h>
@@ -154,6 +156,35 @@ START_TEST(the_adversarial_input_is_a_worse_one)
 }
 END_TEST
 
+/* Training reads packed weights where there are any. */
+START_TEST(packed_weights_give_the_same_gradients)
+{
+    struct err e;
+    struct packing packing;
+    struct model *m = composition_model((size_t)_i);
+    size_t total = m->params.total;
+    composition_rows(rows, labels, ROWS, 3);
+    float *want = calloc(total, sizeof *want);
+    float *got = calloc(total, sizeof *got);
+    ck_assert(!packing_init(&packing, m, &e));
+    m->params.values[0] += 0.01f; /* copies made before are wrong now */
+    double plain = loss_of(m, &weights, want);
+    packing_lend(&packing);
+    packing_renew(&packing, 0, 2);
+    packing_renew(&packing, 1, 2);
+    near(loss_of(m, &weights, got), plain, 1e-5);
+    near_all(got, want, total, 1e-5);
+    packing_return(&packing);
+    for (size_t i = 0; i < m->n_layers; i++)
+        for (size_t k = 0; k < OPERATOR_ROLES; k++)
+            ck_assert(!layer_operator(&m->layers[i], k)->packed);
+    packing_fini(&packing);
+    free(want);
+    free(got);
+    model_free(m);
+}
+END_TEST
+
 Suite *suite_gradients(void);
 Suite *suite_gradients(void)
 {
@@ -161,6 +192,8 @@ Suite *suite_gradients(void)
     TCase *t = tcase_create("finite differences");
     tcase_set_timeout(t, 120);
     tcase_add_loop_test(t, every_gradient_is_a_finite_difference, 0,
+                        (int)compositions_count());
+    tcase_add_loop_test(t, packed_weights_give_the_same_gradients, 0,
                         (int)compositions_count());
     tcase_add_loop_test(t, the_adversarial_input_is_a_worse_one, 0,
                         (int)compositions_count());

@@ -1,2 +1,0 @@
--- wrk: GET as it stands.
-wrk.method = "GET"
