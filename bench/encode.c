@@ -81,8 +81,7 @@ static void check(struct bench *b, const char *folder)
     const struct layer_pass *top = &b->pass.layers[m->n_layers - 1];
     encode(b, 0, b->rows);
     write_floats(folder, "codes", top->z, b->rows * layer_units(model_top(m)));
-    write_floats(folder, "pools", top->v,
-                 b->rows * layer_groups(model_top(m)));
+    write_floats(folder, "pools", top->v, b->rows * layer_groups(model_top(m)));
     if (m->classifier.present)
         write_floats(folder, "probabilities", b->pass.probabilities,
                      b->rows * m->classifier.classes);

@@ -23,12 +23,12 @@ enum { LISTED = 3, WHOLE = 2, RUN = 8 };
 
 /* Room for one picture. */
 struct room {
-    float *picture;            /* (height,width,channels) with its edges */
-    uint32_t *index;           /* of its numbers that are not 0, */
-    uint32_t *first;           /* (pixels + 1) those of each pixel, */
-    uint32_t *from;            /* (places) where a window begins, */
-    uint32_t *seen;            /* (places) the places that see any */
-    uint32_t *counts; /* (columns) what each place of a row sees, */
+    float *picture;     /* (height,width,channels) with its edges */
+    uint32_t *index;    /* of its numbers that are not 0, */
+    uint32_t *first;    /* (pixels + 1) those of each pixel, */
+    uint32_t *from;     /* (places) where a window begins, */
+    uint32_t *seen;     /* (places) the places that see any */
+    uint32_t *counts;   /* (columns) what each place of a row sees, */
     size_t n_seen, all; /* how many they are, and numbers they see together */
     float *sums;        /* (places,column) */
 };
@@ -175,8 +175,8 @@ static void add_listed(const struct convolution *c, const struct room *r,
     for (size_t i = 0; i < c->kernel_height; i++)
         for (size_t t = 0; t < r->n_seen; t++) {
             size_t place = r->seen[t];
-            size_t pixel = r->from[place] / c->channels +
-                           i * convolution_padded_width(c);
+            size_t pixel =
+                r->from[place] / c->channels + i * convolution_padded_width(c);
             const uint32_t *at = r->first + pixel;
             struct simd_slice slice = {
                 .index = r->index + at[0],
@@ -212,8 +212,8 @@ void convolution_maps(const struct convolution *c, enum convolution_into into,
     struct arena_mark mark = arena_mark(scratch);
     struct room r = take_room(c, scratch);
     if (!packed) {
-        float *own = arena_take(scratch, convolution_packed_for_maps(c),
-                                sizeof *own);
+        float *own =
+            arena_take(scratch, convolution_packed_for_maps(c), sizeof *own);
         convolution_pack_for_maps(c, own, weights);
         packed = own;
     }
@@ -230,8 +230,8 @@ void convolution_maps(const struct convolution *c, enum convolution_into into,
 size_t convolution_scratch_for_maps(const struct convolution *c)
 {
     size_t size = convolution_padded_size(c), places = convolution_places(c);
-    return (2 * size + pixels(c) + 1 + 2 * places + c->columns + places * BLOCK +
-            convolution_packed_for_maps(c)) *
+    return (2 * size + pixels(c) + 1 + 2 * places + c->columns +
+            places * BLOCK + convolution_packed_for_maps(c)) *
                sizeof(float) +
            8 * MEM_ALIGN;
 }

@@ -157,7 +157,7 @@ static inline void add_squares(const struct windows *w, const struct block *p,
 /* v (rows,columns) of the block's windows from all codes z. */
 KERNEL_CLONES
 static void pool_any(const struct windows *w, const struct block *p,
-                       float *restrict v, const float *restrict z)
+                     float *restrict v, const float *restrict z)
 {
     float sums[MOST + WINDOWS_MAX_SIDE + 2 * LANES], across[MOST + LANES];
     const struct windows_axis *c = &w->columns;
@@ -175,8 +175,8 @@ static void pool_any(const struct windows *w, const struct block *p,
 
 typedef int32_t lane_order __attribute__((vector_size(sizeof(lanes))));
 
-/* v (n) = every stride-th number of x. Reads up to 2 LANES, and writes LANES, of
- * which some may lie behind the last. */
+/* v (n) = every stride-th number of x. Reads up to 2 LANES, and writes LANES,
+ * of which some may lie behind the last. */
 static inline void pick(float *v, const float *x, size_t n, size_t stride)
 {
     static const lane_order even = {0,  2,  4,  6,  8,  10, 12, 14,
