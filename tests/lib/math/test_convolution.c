@@ -146,6 +146,22 @@ START_TEST(maps_are_sums_over_windows)
 }
 END_TEST
 
+/* What a picture that is a code has: most numbers are 0, some places see
+ * nothing at all. */
+START_TEST(zeros_are_left_out_of_maps)
+{
+    struct trial t = trial_new(_i);
+    for (size_t i = 0; i < t.pictures; i++)
+        if (i % 8 != 3 || i / 64 % 3 == 0)
+            t.x[i] = 0;
+    by_hand(&t, MAPS);
+    convolution_maps(&t.c, CONVOLUTION_ADD, t.got, t.x, t.w, t.packed, t.B,
+                     &t.scratch);
+    near_all(t.got, t.want, t.maps, 1e-4);
+    trial_fini(&t);
+}
+END_TEST
+
 START_TEST(pictures_are_what_maps_draw)
 {
     struct trial t = trial_new(_i);
@@ -239,6 +255,7 @@ Suite *suite_convolution(void)
     TCase *t = tcase_create("by hand");
     tcase_set_timeout(t, 60);
     tcase_add_loop_test(t, maps_are_sums_over_windows, 0, SHAPES);
+    tcase_add_loop_test(t, zeros_are_left_out_of_maps, 0, SHAPES);
     tcase_add_loop_test(t, pictures_are_what_maps_draw, 0, SHAPES);
     tcase_add_loop_test(t, gradients_add_up_over_rows, 0, SHAPES);
     tcase_add_loop_test(t, the_three_products_are_adjoint, 0, SHAPES);
