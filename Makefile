@@ -83,7 +83,7 @@ endif
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .PHONY: all run test unit test-cli test-http test-crash test-image conformance asan tsan \
-        ubsan data train lint format bench bench-stacks bench-learning \
+        ubsan data train lint format bench bench-growth bench-stacks bench-learning \
         bench-overload learns \
         figures figures-compare install image clean help deps deps-test FORCE
 
@@ -289,6 +289,10 @@ build/peers/ready: bench/peers/install.sh $(wildcard bench/peers/*.txt \
 	-@sh scripts/deps.sh bench
 	sh bench/peers/install.sh
 	@touch $@
+
+bench-growth: $(BIN) $(O)/encode build/peers/ready ## latency and memory as one thing grows, into bench/GROWTH.md
+	@sh scripts/data.sh mnist
+	SPARSED=$(BIN) build/peers/bin/python bench/growth.py $(ARGS)
 
 # Half an hour on two free cores; what an interrupted one has done is kept.
 bench-stacks: $(BIN) ## stacks on few labels and without their parts, into bench/STACKS.md
