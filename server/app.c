@@ -11,9 +11,7 @@
 #include "lib/base/file.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
-#include "lib/math/blas.h"
-#include "lib/math/simd/simd.h"
-#include "lib/math/start.h"
+#include "lib/model/numbers.h"
 #include "server/app_parts.h"
 #include "server/listener.h"
 #include "server/notify.h"
@@ -41,12 +39,12 @@ static void start_math(void)
     struct err e;
     char text[2 * sizeof e.msg];
 
-    if (math_start(&e) != ERR_OK)
+    if (numbers_start(&e) != ERR_OK)
         log_event(LOG_WARN, "math", "start", "why=%s",
                   log_quote(text, sizeof text, e.msg));
     log_event(LOG_INFO, "server", "start", "version=%s simd=%s blas=%s",
-              SPARSED_VERSION, simd->name,
-              log_quote(text, sizeof text, blas_name()));
+              SPARSED_VERSION, numbers_instructions(),
+              log_quote(text, sizeof text, numbers_library()));
 }
 
 static enum err_code load_models(struct app *app, struct err *e)

@@ -3,7 +3,7 @@
  */
 #include "lib/base/err.h"
 #include "lib/base/log.h"
-#include "lib/math/start.h"
+#include "lib/model/numbers.h"
 #include "server/command.h"
 #include "server/manual.h"
 #include "server/nearest.h"
@@ -52,7 +52,7 @@ static int run(const struct command *c, int argc, char **argv)
             return COMMAND_DONE;
         }
     }
-    if (!c->starts_itself && math_start(&e) != ERR_OK) {
+    if (!c->starts_itself && numbers_start(&e) != ERR_OK) {
         char why[sizeof e.msg * 2];
         log_event(LOG_WARN, "math", "start", "why=%s",
                   log_quote(why, sizeof why, e.msg));

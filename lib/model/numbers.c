@@ -4,6 +4,7 @@
 #include "lib/math/blas.h"
 #include "lib/math/kernels.h"
 #include "lib/math/simd/simd.h"
+#include "lib/math/start.h"
 
 bool numbers_finite(const float *x, size_t n)
 {
@@ -28,6 +29,16 @@ float numbers_largest(const float *x, size_t n)
 double numbers_norm(const float *x, size_t n)
 {
     return vec_norm(x, n);
+}
+
+enum err_code numbers_start(struct err *e)
+{
+    return math_start(e);
+}
+
+const char *numbers_instructions(void)
+{
+    return simd->name;
 }
 
 const char *numbers_library(void)

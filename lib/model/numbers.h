@@ -4,6 +4,8 @@
 #ifndef SPARSED_MODEL_NUMBERS_H
 #define SPARSED_MODEL_NUMBERS_H
 
+#include "lib/base/err.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -23,7 +25,13 @@ float numbers_largest(const float *x, size_t n);
 /* The square root of the sum of squares. */
 double numbers_norm(const float *x, size_t n);
 
-/* What computes dense products, for people: "OpenBLAS 0.3.21 SkylakeX". */
+/* Call first in main, before other threads: chooses what this processor
+ * computes fastest with. An error is a warning: the program may go on. */
+enum err_code numbers_start(struct err *e) ERR_CHECKED;
+
+/* What it computes with, for people: the instruction set ("avx512"), and the
+ * library of dense products ("OpenBLAS 0.3.21 SkylakeX"). */
+const char *numbers_instructions(void);
 const char *numbers_library(void);
 
 #endif
