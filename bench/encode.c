@@ -1,8 +1,8 @@
-/* encode: a whole model at work, codes, groups and classes, which
+/* encode: a whole model at work, codes, pools and classes, which
  * bench/peers/models.py asks for one round at a time, so that both sides take
  * turns within one run.
  *
- *   encode MODEL INPUTS FOLDER    float32 rows in; codes, groups and
+ *   encode MODEL INPUTS FOLDER    float32 rows in; codes, pools and
  *                                 probabilities go into FOLDER, alike
  *
  * Each line of the input is "ROWS TIMES": how many rows a call takes, and how
@@ -51,7 +51,7 @@ static void load(struct bench *b, const char *model, const char *inputs)
     fclose(f);
 }
 
-/* Codes of all layers, groups of the top one, classes where it has some. */
+/* Codes of all layers, pools of the top one, classes where it has some. */
 static void encode(struct bench *b, size_t first, size_t rows)
 {
     const struct model *m = b->model;
@@ -81,8 +81,7 @@ static void check(struct bench *b, const char *folder)
     const struct layer_pass *top = &b->pass.layers[m->n_layers - 1];
     encode(b, 0, b->rows);
     write_floats(folder, "codes", top->z, b->rows * layer_units(model_top(m)));
-    write_floats(folder, "groups", top->v,
-                 b->rows * layer_groups(model_top(m)));
+    write_floats(folder, "pools", top->v, b->rows * layer_groups(model_top(m)));
     if (m->classifier.present)
         write_floats(folder, "probabilities", b->pass.probabilities,
                      b->rows * m->classifier.classes);

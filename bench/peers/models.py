@@ -50,7 +50,7 @@ class Ours:
     def results(self):
         assert self.ask("check") == "done"
         return {name: numpy.fromfile(os.path.join(self.folder, name), "<f4")
-                for name in ("codes", "groups", "probabilities")}
+                for name in ("codes", "pools", "probabilities")}
 
     def close(self):
         self.process.stdin.close()
@@ -152,8 +152,7 @@ def pools(g, z, layer, units):
     if "blocks" in structure:
         k = structure["blocks"]
         blocks = g.apply("Reshape", z, g.constant([-1, units // k, k], "i8"))
-        return g.apply("Mul", g.apply("ReduceL2", blocks, axes=[2], keepdims=0),
-                       g.constant([k ** -0.5]))
+        return g.apply("ReduceL2", blocks, axes=[2], keepdims=0)
     return g.apply("Abs", z)
 
 
@@ -222,7 +221,7 @@ def measure(program, model):
         ours = Ours(program, f"models/{model}", inputs, folder)
         run = session(config, tensors).run
         results = ours.results()
-        for name, theirs in zip(("codes", "groups", "probabilities"),
+        for name, theirs in zip(("codes", "pools", "probabilities"),
                                 run(None, {"x": x})):
             compare(f"{model}: {name}", results[name], theirs)
         row(f"{model}, one", ours, run, x, 1, ROWS)

@@ -119,7 +119,7 @@ def rounds(bench, folder, name, threads, goal):
         for side in sides:
             side.close()
     mine, torch, products = (list(f) for f in zip(*figures))
-    name = "train, batch %d, %s (%.0f %% of the units on), %s" % (
+    name = "training DrSAE, batch %d, %s (%.0f %% of the units on), %s" % (
         ROWS, name, 100 * on, "two threads" if threads == 2 else "one thread")
     for id, peer, figures, goal in (
             ("torch", "PyTorch at its best", torch, goal),

@@ -14,6 +14,7 @@
 #include "lib/math/convolution.h"
 
 #include "lib/base/mem.h"
+#include "lib/math/convolution_sizes.h"
 #include "lib/math/kernels.h"
 #include "lib/math/lanes.h"
 
@@ -32,17 +33,12 @@ enum { TILE = 6 };
 /* Vectors that all tiles read before the next ones: 16 KiB. */
 enum { CHUNK = 256 };
 
-static size_t whole(size_t n, size_t step)
-{
-    return (n + step - 1) / step * step;
-}
-
 static size_t min(size_t a, size_t b)
 {
     return a < b ? a : b;
 }
 
-/* sums (n_sums, up to whole(TILE)) as above, over n vectors. */
+/* sums (n_sums, up to convolution_whole(TILE)) as above, over n vectors. */
 KERNEL_CLONES
 static void add_products(lanes *restrict sums, const uint32_t *restrict from,
                          size_t n_sums, const lanes *restrict vectors,
@@ -89,39 +85,14 @@ bool convolution_set_size(struct convolution *c)
                         c->padding_x);
 }
 
-static size_t padded_height(const struct convolution *c)
-{
-    return c->height + 2 * c->padding_y;
-}
-
-static size_t padded_width(const struct convolution *c)
-{
-    return c->width + 2 * c->padding_x;
-}
-
-static size_t padded_size(const struct convolution *c)
-{
-    return c->channels * padded_height(c) * padded_width(c);
-}
-
-static size_t places(const struct convolution *c)
-{
-    return c->rows * c->columns;
-}
-
-static size_t taps(const struct convolution *c)
-{
-    return c->channels * c->kernel_height * c->kernel_width;
-}
-
 static size_t map_blocks(const struct convolution *c)
 {
-    return whole(c->maps, LANES) / LANES;
+    return convolution_whole(c->maps, LANES) / LANES;
 }
 
 static size_t tap_blocks(const struct convolution *c)
 {
-    return whole(taps(c), LANES) / LANES;
+    return convolution_whole(convolution_taps(c), LANES) / LANES;
 }
 
 /* ---- lists of offsets, filled up with zeros to whole tiles ---- */
@@ -133,12 +104,13 @@ static uint32_t *list(size_t planes, size_t plane_step, size_t rows,
                       struct arena *scratch)
 {
     size_t n = planes * rows * columns, k = 0;
-    uint32_t *out = arena_take(scratch, whole(n, TILE), sizeof *out);
+    uint32_t *out =
+        arena_take(scratch, convolution_whole(n, TILE), sizeof *out);
     for (size_t c = 0; c < planes; c++)
         for (size_t i = 0; i < rows; i++)
             for (size_t j = 0; j < columns; j++)
                 out[k++] = (uint32_t)(c * plane_step + i * row_step + j * step);
-    while (k < whole(n, TILE))
+    while (k < convolution_whole(n, TILE))
         out[k++] = 0;
     return out;
 }
@@ -146,14 +118,16 @@ static uint32_t *list(size_t planes, size_t plane_step, size_t rows,
 /* Where the kernel's places and taps are in the padded picture. */
 static uint32_t *list_places(const struct convolution *c, struct arena *scratch)
 {
-    return list(1, 0, c->rows, c->stride * padded_width(c), c->columns,
-                c->stride, scratch);
+    return list(1, 0, c->rows, c->stride * convolution_padded_width(c),
+                c->columns, c->stride, scratch);
 }
 
 static uint32_t *list_taps(const struct convolution *c, struct arena *scratch)
 {
-    return list(c->channels, padded_height(c) * padded_width(c),
-                c->kernel_height, padded_width(c), c->kernel_width, 1, scratch);
+    return list(c->channels,
+                convolution_padded_height(c) * convolution_padded_width(c),
+                c->kernel_height, convolution_padded_width(c), c->kernel_width,
+                1, scratch);
 }
 
 /* ---- pictures with their edges ---- */
@@ -163,7 +137,7 @@ static float *edges(const struct convolution *c, struct arena *scratch)
 {
     if (c->padding_y == 0 && c->padding_x == 0)
         return NULL;
-    return arena_zeroed(scratch, padded_size(c), sizeof(float));
+    return arena_zeroed(scratch, convolution_padded_size(c), sizeof(float));
 }
 
 static const float *pad(const struct convolution *c, float *padded,
@@ -171,9 +145,10 @@ static const float *pad(const struct convolution *c, float *padded,
 {
     if (!padded)
         return picture;
-    size_t width = padded_width(c);
+    size_t width = convolution_padded_width(c);
     for (size_t k = 0; k < c->channels; k++) {
-        float *to = padded + (k * padded_height(c) + c->padding_y) * width;
+        float *to =
+            padded + (k * convolution_padded_height(c) + c->padding_y) * width;
         for (size_t y = 0; y < c->height; y++, picture += c->width)
             memcpy(to + y * width + c->padding_x, picture,
                    c->width * sizeof *picture);
@@ -185,10 +160,11 @@ static const float *pad(const struct convolution *c, float *padded,
 static void crop(const struct convolution *c, enum convolution_into into,
                  float *picture, const float *padded)
 {
-    size_t width = padded_width(c), row = c->width * sizeof *picture;
+    size_t width = convolution_padded_width(c),
+           row = c->width * sizeof *picture;
     for (size_t k = 0; k < c->channels; k++) {
         const float *from =
-            padded + (k * padded_height(c) + c->padding_y) * width;
+            padded + (k * convolution_padded_height(c) + c->padding_y) * width;
         for (size_t y = 0; y < c->height; y++, picture += c->width) {
             if (into == CONVOLUTION_SET)
                 memcpy(picture, from + y * width + c->padding_x, row);
@@ -201,31 +177,16 @@ static void crop(const struct convolution *c, enum convolution_into into,
 
 /* ---- weights in the order in which they are read ---- */
 
-static size_t packed_for_maps(const struct convolution *c)
-{
-    return map_blocks(c) * taps(c) * LANES;
-}
-
 static size_t packed_for_pictures(const struct convolution *c)
 {
     return tap_blocks(c) * c->maps * LANES;
-}
-
-/* (map block, tap, LANES) */
-static void pack_for_maps(const struct convolution *c, float *packed,
-                          const float *weights)
-{
-    size_t n = taps(c);
-    for (size_t m = 0; m < c->maps; m += LANES)
-        lanes_load((lanes *)(packed + m * n), weights + m * n, n,
-                   min(c->maps - m, LANES), n);
 }
 
 /* (tap block, map, LANES) */
 static void pack_for_pictures(const struct convolution *c, float *packed,
                               const float *weights)
 {
-    size_t K = taps(c);
+    size_t K = convolution_taps(c);
     for (size_t k = 0; k < K; k += LANES)
         for (size_t m = 0; m < c->maps; m++, packed += LANES) {
             size_t n = min(K - k, LANES);
@@ -236,48 +197,17 @@ static void pack_for_pictures(const struct convolution *c, float *packed,
 
 size_t convolution_packed(const struct convolution *c)
 {
-    return packed_for_maps(c) + packed_for_pictures(c);
+    return convolution_packed_for_maps(c) + packed_for_pictures(c);
 }
 
 void convolution_pack(const struct convolution *c, float *packed,
                       const float *weights)
 {
-    pack_for_maps(c, packed, weights);
-    pack_for_pictures(c, packed + packed_for_maps(c), weights);
+    convolution_pack_for_maps(c, packed, weights);
+    pack_for_pictures(c, packed + convolution_packed_for_maps(c), weights);
 }
 
 /* ---- the products ---- */
-
-void convolution_maps(const struct convolution *c, enum convolution_into into,
-                      float *maps, const float *pictures, const float *weights,
-                      const float *packed, size_t B, struct arena *scratch)
-{
-    size_t P = places(c), K = taps(c);
-    struct arena_mark mark = arena_mark(scratch);
-    uint32_t *from = list_places(c, scratch), *at = list_taps(c, scratch);
-    lanes *sums = arena_zeroed(scratch, whole(P, TILE), sizeof *sums);
-    float *padded = edges(c, scratch);
-    if (!packed) {
-        float *own = arena_take(scratch, packed_for_maps(c), sizeof *own);
-        pack_for_maps(c, own, weights);
-        packed = own;
-    }
-    for (size_t b = 0; b < B; b++, maps += c->maps * P) {
-        const float *x =
-            pad(c, padded, pictures + b * c->channels * c->height * c->width);
-        for (size_t m = 0; m < c->maps; m += LANES) {
-            size_t n = min(c->maps - m, LANES);
-            if (into == CONVOLUTION_ADD)
-                lanes_load(sums, maps + m * P, P, n, P);
-            else
-                memset(sums, 0, P * sizeof *sums);
-            add_products(sums, from, P, (const lanes *)(packed + m * K), at, K,
-                         x);
-            lanes_store(maps + m * P, P, sums, n, P);
-        }
-    }
-    arena_rewind(scratch, mark);
-}
 
 /* One tap's numbers (rows,columns) to where it lies from each place. */
 KERNEL_CLONES
@@ -285,7 +215,7 @@ static void spread(const struct convolution *c, float *restrict picture,
                    const float *restrict numbers)
 {
     size_t stride = c->stride, columns = c->columns;
-    size_t down = stride * padded_width(c);
+    size_t down = stride * convolution_padded_width(c);
     for (size_t y = 0; y < c->rows; y++, picture += down, numbers += columns) {
         if (stride == 1)
             for (size_t x = 0; x < columns; x++)
@@ -301,16 +231,18 @@ void convolution_pictures(const struct convolution *c,
                           const float *maps, const float *weights,
                           const float *packed, size_t B, struct arena *scratch)
 {
-    size_t P = places(c), K = taps(c), size = padded_size(c);
+    size_t P = convolution_places(c), K = convolution_taps(c),
+           size = convolution_padded_size(c);
     struct arena_mark mark = arena_mark(scratch);
     uint32_t *from = list(1, 0, 1, 0, P, 1, scratch);
     uint32_t *at = list(1, 0, 1, 0, c->maps, P, scratch);
     uint32_t *to = list_taps(c, scratch);
-    lanes *sums = arena_zeroed(scratch, whole(P, TILE), sizeof *sums);
+    lanes *sums =
+        arena_zeroed(scratch, convolution_whole(P, TILE), sizeof *sums);
     float *block = arena_take(scratch, P * LANES, sizeof *block);
     float *drawn = arena_take(scratch, size, sizeof *drawn);
     if (packed) {
-        packed += packed_for_maps(c);
+        packed += convolution_packed_for_maps(c);
     } else {
         float *own = arena_take(scratch, packed_for_pictures(c), sizeof *own);
         pack_for_pictures(c, own, weights);
@@ -337,7 +269,8 @@ void convolution_gradient(const struct convolution *c, float *d_weights,
                           const float *d_maps, const float *pictures, size_t B,
                           struct arena *scratch)
 {
-    size_t P = places(c), K = taps(c), rows = whole(K, TILE);
+    size_t P = convolution_places(c), K = convolution_taps(c),
+           rows = convolution_whole(K, TILE);
     struct arena_mark mark = arena_mark(scratch);
     uint32_t *from = list_taps(c, scratch), *at = list_places(c, scratch);
     lanes *slopes = arena_take(scratch, P, sizeof *slopes);
@@ -362,13 +295,14 @@ void convolution_gradient(const struct convolution *c, float *d_weights,
 
 size_t convolution_scratch(const struct convolution *c)
 {
-    size_t P = whole(places(c), TILE), K = whole(taps(c), TILE);
-    size_t lists = (P + K + whole(c->maps, TILE)) * sizeof(uint32_t);
-    size_t for_maps = packed_for_maps(c);
+    size_t P = convolution_whole(convolution_places(c), TILE);
+    size_t K = convolution_whole(convolution_taps(c), TILE);
+    size_t lists = P + K + convolution_whole(c->maps, TILE);
     size_t for_pictures = packed_for_pictures(c);
     size_t for_gradient = (map_blocks(c) + 1) * K * LANES;
-    size_t most = for_maps > for_pictures ? for_maps : for_pictures;
-    most = for_gradient > most ? for_gradient : most;
-    most += 2 * P * LANES + padded_size(c);
-    return lists + most * sizeof(float) + 8 * MEM_ALIGN;
+    size_t most = for_pictures > for_gradient ? for_pictures : for_gradient;
+    most += lists + 2 * P * LANES + convolution_padded_size(c);
+    size_t bytes = most * sizeof(float) + 8 * MEM_ALIGN;
+    size_t for_maps = convolution_scratch_for_maps(c);
+    return bytes > for_maps ? bytes : for_maps;
 }

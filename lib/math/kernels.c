@@ -15,6 +15,25 @@ size_t nonzeros_count(const float *x, size_t n)
     return count;
 }
 
+void transpose_part(float *restrict out, size_t out_step,
+                    const float *restrict in, size_t in_step, size_t rows,
+                    size_t columns)
+{
+    enum { SIDE = SQUARE_SIDE };
+    size_t r_end = rows - rows % SIDE, c_end = columns - columns % SIDE;
+    for (size_t r = 0; r < r_end; r += SIDE) {
+        for (size_t c = 0; c < c_end; c += SIDE)
+            square_transpose(out + c * out_step + r, out_step,
+                             in + r * in_step + c, in_step, SQUARE_SET);
+        for (size_t c = c_end; c < columns; c++)
+            for (size_t k = r; k < r + SIDE; k++)
+                out[c * out_step + k] = in[k * in_step + c];
+    }
+    for (size_t r = r_end; r < rows; r++)
+        for (size_t c = 0; c < columns; c++)
+            out[c * out_step + r] = in[r * in_step + c];
+}
+
 /* Rows r0 .. r1 and columns c0 .. c1 of `in`, one by one. */
 static inline void transpose_edge(float *out, const float *in, size_t rows,
                                   size_t columns, size_t r0, size_t r1,

@@ -33,6 +33,12 @@ size_t nonzeros_count(const float *x, size_t n);
 void transpose(float *out, const float *in, size_t rows, size_t columns);
 void transpose_add(float *out, const float *in, size_t rows, size_t columns);
 
+/* The same where the rows of in are in_step numbers apart, those of out
+ * out_step. */
+void transpose_part(float *restrict out, size_t out_step,
+                    const float *restrict in, size_t in_step, size_t rows,
+                    size_t columns);
+
 /* Sums in double. */
 double vec_dot(const float *a, const float *b, size_t n);
 /* sum of w_i |x_i|, in float */

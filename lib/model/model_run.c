@@ -58,9 +58,10 @@ static enum err_code encode_layer(const struct layer *l, struct layer_pass *lp,
     if (l->index == 0)
         lp->tape.known = options->known;
     lp->tape.z = arena_take(memory, kept * size, sizeof(float));
-    if (l->encoder.gain)
+    bool before_gain = l->encoder.gain && options->learn;
+    if (before_gain)
         lp->tape.h = arena_take(memory, kept * size, sizeof(float));
-    if (!lp->tape.z || (l->encoder.gain && !lp->tape.h) ||
+    if (!lp->tape.z || (before_gain && !lp->tape.h) ||
         !arena_reserve(memory, l->encoder.kind->scratch_bytes(l, B, steps)))
         return no_memory(memory, B, e);
     l->encoder.kind->forward(l, &lp->tape, lp->x, B, steps, memory);

@@ -1,6 +1,8 @@
 /* Cells, and shapes in words. */
 #include "lib/model/space.h"
 
+#include "lib/math/kernels.h"
+
 #include <stdio.h>
 
 const char *space_text(char text[SPACE_TEXT], const struct space *s)
@@ -13,10 +15,19 @@ const char *space_text(char text[SPACE_TEXT], const struct space *s)
     return text;
 }
 
+KERNEL_CLONES
 void space_repeat(float *out, const float *values, const struct space *cell,
                   const struct space *s)
 {
-    for (size_t c = 0; c < s->channels; c++)
+    size_t area = s->height * s->width;
+    for (size_t c = 0; c < s->channels; c++) {
+        if (cell->height == 1 && cell->width == 1) {
+            float value = values[c];
+            for (size_t k = 0; k < area; k++)
+                out[k] = value;
+            out += area;
+            continue;
+        }
         for (size_t y = 0; y < s->height; y++) {
             const float *row =
                 values + (c * cell->height + y % cell->height) * cell->width;
@@ -30,6 +41,7 @@ void space_repeat(float *out, const float *values, const struct space *cell,
                 for (size_t k = 0; k < cell->width && x + k < s->width; k++)
                     *out++ = row[k];
         }
+    }
 }
 
 void space_fold(float *sums, const float *values, const struct space *cell,

@@ -130,7 +130,9 @@ static enum err_code encoder_backward(struct run *r, const struct layer *l,
     if (s->kind->code)
         s->kind->code_backward(s, from->d_given, from->dz, lp->given, lp->noise,
                                r->B);
-    if (!arena_reserve(r->memory, kind->scratch_bytes(l, r->B, lp->tape.steps)))
+    if (!arena_reserve(r->memory, kind->scratch_bytes(l, r->B, lp->tape.steps) +
+                                      operator_gradient_bytes(&l->enc) +
+                                      operator_gradient_bytes(&l->rec)))
         return err_set(e, ERR_NO_MEMORY, "loss of %zu rows", r->B);
     kind->backward(l, grads, &lp->tape, from->d_given, from->dx, lp->x, r->B,
                    r->memory);

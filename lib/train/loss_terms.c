@@ -27,7 +27,8 @@ static enum err_code reconstruct(struct run *r, const struct layer *l,
     float *residual = loss_take(r, size, e);
     if (!residual)
         return e->code;
-    if (!arena_reserve(r->memory, l->dec.kind->scratch_bytes(&l->dec, r->B)))
+    if (!arena_reserve(r->memory, l->dec.kind->scratch_bytes(&l->dec, r->B) +
+                                      operator_gradient_bytes(&l->dec)))
         return err_set(e, ERR_NO_MEMORY, "loss of %zu rows", r->B);
     l->dec.kind->apply(&l->dec, residual, NULL, z, r->B, r->memory);
     vec_add(residual, x, -1.0f, size);

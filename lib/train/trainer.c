@@ -466,6 +466,9 @@ static enum err_code run(struct trainer *t, struct err *e)
         return e->code;
     if (run_phases(t, resumed, e))
         return e->code;
+    /* Its model is about to be exchanged for a smaller one. */
+    stepper_free(t->stepper);
+    t->stepper = NULL;
     return describe(t, e);
 }
 

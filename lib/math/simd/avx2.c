@@ -152,10 +152,110 @@ LEVEL static void columns_dot(float *restrict out,
         dots(out, columns, index + k, y, rows, 1);
 }
 
+/* One panel of `registers` outputs of all slices; `side` columns at a time, so
+ * that a sum need not wait for the one before. */
+LEVEL static inline __attribute__((always_inline)) void
+slices_panel(float *out, const float *columns, const struct simd_slice *slices,
+             size_t n, const float *x, size_t rows, const int registers,
+             const int side)
+{
+    __m256 sum[16];
+    for (int r = 0; r < registers; r++)
+        sum[r] = _mm256_loadu_ps(out + r * WIDTH);
+    for (int r = registers; r < side * registers; r++)
+        sum[r] = _mm256_setzero_ps();
+    for (const struct simd_slice *s = slices; s < slices + n; s++) {
+        size_t k = 0;
+        for (; k + (size_t)side <= s->count; k += (size_t)side)
+            for (int u = 0; u < side; u++) {
+                uint32_t i = s->index[k + (size_t)u], column = i - s->base;
+                const float *c = columns + column * rows;
+                __m256 value = _mm256_set1_ps(x[i]);
+                for (int r = 0; r < registers; r++)
+                    sum[u * registers + r] =
+                        _mm256_fmadd_ps(value, _mm256_loadu_ps(c + r * WIDTH),
+                                        sum[u * registers + r]);
+            }
+        for (; k < s->count; k++) {
+            uint32_t i = s->index[k], column = i - s->base;
+            const float *c = columns + column * rows;
+            __m256 value = _mm256_set1_ps(x[i]);
+            for (int r = 0; r < registers; r++)
+                sum[r] = _mm256_fmadd_ps(value, _mm256_loadu_ps(c + r * WIDTH),
+                                         sum[r]);
+        }
+    }
+    for (int u = 1; u < side; u++)
+        for (int r = 0; r < registers; r++)
+            sum[r] = _mm256_add_ps(sum[r], sum[u * registers + r]);
+    for (int r = 0; r < registers; r++)
+        _mm256_storeu_ps(out + r * WIDTH, sum[r]);
+}
+
+LEVEL static void slices_add(float *restrict out, const float *restrict columns,
+                             const struct simd_slice *slices, size_t n,
+                             const float *restrict x, size_t rows)
+{
+    size_t r = 0;
+    for (; r + 8 * WIDTH <= rows; r += 8 * WIDTH)
+        slices_panel(out + r, columns + r, slices, n, x, rows, 8, 1);
+    for (; r + 4 * WIDTH <= rows; r += 4 * WIDTH)
+        slices_panel(out + r, columns + r, slices, n, x, rows, 4, 2);
+    for (; r < rows; r += 2 * WIDTH)
+        slices_panel(out + r, columns + r, slices, n, x, rows, 2, 4);
+}
+
+/* `registers` outputs of `wide` places; past the last place it does the last
+ * one again. */
+LEVEL static inline __attribute__((always_inline)) void
+windows_panel(float *out, const float *columns, const struct simd_windows *w,
+              const float *x, size_t rows, const int registers, const int wide)
+{
+    for (size_t t = 0; t < w->n; t += (size_t)wide) {
+        __m256 sum[24];
+        const float *from[12], *c = columns;
+        float *to[12];
+        for (int p = 0; p < wide; p++) {
+            size_t at = t + (size_t)p < w->n ? t + (size_t)p : w->n - 1;
+            from[p] = x + w->from[w->places[at]];
+            to[p] = out + w->places[at] * rows;
+            for (int r = 0; r < registers; r++)
+                sum[p * registers + r] = _mm256_loadu_ps(to[p] + r * WIDTH);
+        }
+        for (size_t i = 0, at = 0; i < w->runs; i++, at += w->step)
+            for (size_t k = at; k < at + w->run; k++, c += rows) {
+                __m256 weight[4];
+                for (int r = 0; r < registers; r++)
+                    weight[r] = _mm256_loadu_ps(c + r * WIDTH);
+                for (int p = 0; p < wide; p++) {
+                    __m256 value = _mm256_set1_ps(from[p][k]);
+                    for (int r = 0; r < registers; r++)
+                        sum[p * registers + r] = _mm256_fmadd_ps(
+                            value, weight[r], sum[p * registers + r]);
+                }
+            }
+        for (int p = 0; p < wide; p++)
+            for (int r = 0; r < registers; r++)
+                _mm256_storeu_ps(to[p] + r * WIDTH, sum[p * registers + r]);
+    }
+}
+
+LEVEL static void windows_add(float *restrict out,
+                              const float *restrict columns,
+                              const struct simd_windows *w,
+                              const float *restrict x, size_t rows)
+{
+    size_t r = 0;
+    for (; r < rows; r += 2 * WIDTH)
+        windows_panel(out + r, columns + r, w, x, rows, 2, 6);
+}
+
 const struct simd simd_avx2 = {.name = "avx2",
                                .runs = runs,
                                .nonzeros = list_nonzeros,
                                .columns_add = columns_add,
-                               .columns_dot = columns_dot};
+                               .columns_dot = columns_dot,
+                               .slices_add = slices_add,
+                               .windows_add = windows_add};
 
 #endif

@@ -68,8 +68,40 @@ static void columns_dot(float *restrict out, const float *restrict columns,
     }
 }
 
+KERNEL_CLONES
+static void slices_add(float *restrict out, const float *restrict columns,
+                       const struct simd_slice *slices, size_t n,
+                       const float *restrict x, size_t rows)
+{
+    for (const struct simd_slice *s = slices; s < slices + n; s++)
+        for (size_t k = 0; k < s->count; k++) {
+            uint32_t column = s->index[k] - s->base;
+            const float *c = columns + column * rows;
+            float value = x[s->index[k]];
+            for (size_t r = 0; r < rows; r++)
+                out[r] += value * c[r];
+        }
+}
+
+KERNEL_CLONES
+static void windows_add(float *restrict out, const float *restrict columns,
+                        const struct simd_windows *w, const float *restrict x,
+                        size_t rows)
+{
+    for (size_t t = 0; t < w->n; t++) {
+        const float *c = columns, *from = x + w->from[w->places[t]];
+        float *to = out + w->places[t] * rows;
+        for (size_t i = 0; i < w->runs; i++, from += w->step)
+            for (size_t k = 0; k < w->run; k++, c += rows)
+                for (size_t r = 0; r < rows; r++)
+                    to[r] += from[k] * c[r];
+    }
+}
+
 const struct simd simd_plain = {.name = "plain",
                                 .runs = runs,
                                 .nonzeros = list_nonzeros,
                                 .columns_add = columns_add,
-                                .columns_dot = columns_dot};
+                                .columns_dot = columns_dot,
+                                .slices_add = slices_add,
+                                .windows_add = windows_add};

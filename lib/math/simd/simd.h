@@ -15,6 +15,26 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Part of a list of non-zero entries, and the entry whose column is the first
+ * of those that a product reads (modulo 2^32). */
+struct simd_slice {
+    const uint32_t *index;
+    size_t count;
+    uint32_t base;
+};
+
+/* A list of windows over x: window places[t] has its numbers from
+ * x + from[places[t]] on, `runs` runs of `run`, each `step` after the one
+ * before. */
+struct simd_windows {
+    const uint32_t *places, *from;
+    size_t n;
+    size_t runs, run, step;
+};
+
+/* What `rows` of the two kernels below must be a multiple of. */
+#define SIMD_ROWS ((size_t)16)
+
 struct simd {
     const char *name;   /* "plain", "avx2", "avx512", "neon" */
     bool (*runs)(void); /* whether this processor has it */
@@ -34,6 +54,18 @@ struct simd {
     void (*columns_dot)(float *restrict out, const float *restrict columns,
                         const uint32_t *restrict index, size_t count,
                         const float *restrict y, size_t rows);
+
+    /* out (rows) += sum over the n slices and their entries i of x[i] * column
+     * i - base, where columns holds one column after another. */
+    void (*slices_add)(float *restrict out, const float *restrict columns,
+                       const struct simd_slice *slices, size_t n,
+                       const float *restrict x, size_t rows);
+
+    /* out (places,rows): each listed place += sum over the k-th numbers of its
+     * window times column k of columns (runs * run, rows). */
+    void (*windows_add)(float *restrict out, const float *restrict columns,
+                        const struct simd_windows *w, const float *restrict x,
+                        size_t rows);
 };
 
 /* The one in use; plain until simd_start. */

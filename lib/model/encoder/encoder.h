@@ -30,7 +30,8 @@ struct tape {
                            NULL: all is. Only for encoders that decode. */
     float *z;           /* what it gives after the step(s): the code, or
                            where the structure has several heads, those */
-    float *h;           /* the same before the gain; NULL without gain */
+    float *h;           /* the same before the gain, which only the way
+                           back needs; NULL without it or without gain */
 };
 
 struct encoder_kind {

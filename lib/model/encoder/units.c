@@ -115,12 +115,13 @@ void units_forward(const struct layer *l, float *z, float *h, const float *a,
     size_t n = layer_outputs(l);
     const struct encoder *enc = &l->encoder;
     struct arena_mark mark = arena_mark(scratch);
-    float *out = enc->gain ? h : z;
-    enc->f->apply(out, a, for_units(l, enc->bias, scratch), B, n);
-    if (enc->gain) {
-        const float *gain = for_units(l, enc->gain, scratch);
-        for (size_t b = 0; b < B; b++)
+    enc->f->apply(h ? h : z, a, for_units(l, enc->bias, scratch), B, n);
+    const float *gain = enc->gain ? for_units(l, enc->gain, scratch) : NULL;
+    for (size_t b = 0; gain && b < B; b++) {
+        if (h)
             vec_multiply(z + b * n, h + b * n, gain, n);
+        else
+            vec_multiply_by(z + b * n, gain, n);
     }
     arena_rewind(scratch, mark);
 }

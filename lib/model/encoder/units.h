@@ -22,8 +22,8 @@ enum err_code units_check_start(const struct layer *l, const char *where,
  * structure wants at the start; gains as the settings say. */
 void units_start(struct layer *l);
 
-/* z (B,n) = gain * f(a, b); h (B,n), if there is a gain, keeps f(a, b).
- * z may be a. n counts all heads: layer_outputs. */
+/* z (B,n) = gain * f(a, b); h (B,n), where it is wanted, keeps f(a, b): with a
+ * gain only. z may be a. n counts all heads: layer_outputs. */
 void units_forward(const struct layer *l, float *z, float *h, const float *a,
                    size_t B, struct arena *scratch);
 

@@ -195,10 +195,15 @@ static int emit(const struct operator *op, struct graph *g, int x)
     return g->apply(g, GRAPH_PRODUCT, x, param_emit(op->weight, g));
 }
 
+static size_t gradient_bytes(const struct operator *op)
+{
+    return outer_scratch_bytes(outputs(op), inputs(op));
+}
+
 static size_t scratch_bytes(const struct operator *op, size_t B)
 {
-    (void)B;
-    return outer_scratch_bytes(outputs(op), inputs(op));
+    (void)op, (void)B;
+    return 0;
 }
 
 const struct operator_kind operator_dense = {
@@ -221,5 +226,6 @@ const struct operator_kind operator_dense = {
     .gradient = gradient,
     .columns = columns,
     .emit = emit,
+    .gradient_bytes = gradient_bytes,
     .scratch_bytes = scratch_bytes,
 };

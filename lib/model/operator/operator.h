@@ -120,7 +120,10 @@ struct operator_kind {
     /* The value W x for the graph's value x. Optional: without it no layer that
      * has the operator can be told to others. */
     int (*emit)(const struct operator *op, struct graph *g, int x);
-    /* Bytes of scratch that one call may take. */
+    /* Bytes of scratch that one call of gradient may take, beside those of the
+     * others; optional. */
+    size_t (*gradient_bytes)(const struct operator *op);
+    /* Bytes of scratch that one call of the others may take. */
     size_t (*scratch_bytes)(const struct operator *op, size_t B);
 };
 
@@ -132,5 +135,12 @@ struct operator {
     struct param *weight;
     float *packed; /* kind's own, NULL while not prepared */
 };
+
+/* What gradient takes besides; 0 for an operator that the layer has not. */
+static inline size_t operator_gradient_bytes(const struct operator *op)
+{
+    return op->kind && op->kind->gradient_bytes ? op->kind->gradient_bytes(op)
+                                                : 0;
+}
 
 #endif

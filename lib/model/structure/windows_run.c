@@ -16,7 +16,10 @@
 /* Below this a pooled activation is as good as 0. */
 static const float smallest = 1e-12f;
 
-enum { MOST = 2 * WINDOWS_MAX_SIDE };
+enum {
+    MOST = 2 * WINDOWS_MAX_SIDE,
+    POOLS = MOST + LANES /* a block's windows, and what is written behind */
+};
 
 struct block {
     size_t b, map, row, column; /* the sample, and where its windows begin */
@@ -98,10 +101,11 @@ static inline void load(lanes *out, const float *x, size_t left)
 {
     if (left >= LANES) {
         memcpy(out, x, sizeof *out);
-        return;
+    } else {
+        lanes part = {0}; /* by itself, so that *out may be a register */
+        memcpy(&part, x, left * sizeof *x);
+        *out = part;
     }
-    *out = (lanes){0};
-    memcpy(out, x, left * sizeof *x);
 }
 
 /* Keeps the first n lanes, others become 0. */
@@ -152,8 +156,8 @@ static inline void add_squares(const struct windows *w, const struct block *p,
 
 /* v (rows,columns) of the block's windows from all codes z. */
 KERNEL_CLONES
-static void pool_block(const struct windows *w, const struct block *p,
-                       float *restrict v, const float *restrict z)
+static void pool_any(const struct windows *w, const struct block *p,
+                     float *restrict v, const float *restrict z)
 {
     float sums[MOST + WINDOWS_MAX_SIDE + 2 * LANES], across[MOST + LANES];
     const struct windows_axis *c = &w->columns;
@@ -167,6 +171,94 @@ static void pool_block(const struct windows *w, const struct block *p,
             v[i * p->columns + j] = across[i * p->pitch + j * c->stride];
     for (size_t j = 0; j < p->rows * p->columns; j++)
         v[j] = sqrtf(v[j]);
+}
+
+typedef int32_t lane_order __attribute__((vector_size(sizeof(lanes))));
+
+/* v (n) = every stride-th number of x. Reads up to 2 LANES, and writes LANES,
+ * of which some may lie behind the last. */
+static inline void pick(float *v, const float *x, size_t n, size_t stride)
+{
+    static const lane_order even = {0,  2,  4,  6,  8,  10, 12, 14,
+                                    16, 18, 20, 22, 24, 26, 28, 30};
+    for (size_t j = 0; stride == 2 && j < n; j += LANES) {
+        lanes pairs[2];
+        memcpy(pairs, x + 2 * j, sizeof pairs);
+        pairs[0] = __builtin_shuffle(pairs[0], pairs[1], even);
+        memcpy(v + j, &pairs[0], sizeof pairs[0]);
+    }
+    for (size_t j = 0; stride != 2 && j < n; j++)
+        v[j] = x[j * stride];
+}
+
+enum into { SET, ADD };
+
+/* out (n) = or += weight times the sums of `size` numbers, each weighted. */
+static inline __attribute__((always_inline)) void
+weigh_few(float *restrict out, enum into into, float weight,
+          const float *restrict x, size_t step, const float *restrict weights,
+          const size_t size, size_t n)
+{
+    for (size_t j = 0; j < n; j++) {
+        float sum = 0;
+        for (size_t i = 0; i < size; i++)
+            sum += weights[i] * x[j + i * step];
+        out[j] = into == ADD ? out[j] + weight * sum : weight * sum;
+    }
+}
+
+/* The same, the numbers being `step` apart; small sizes have loops of their
+ * own, which the compiler unrolls. */
+static inline void weigh(float *restrict out, enum into into, float weight,
+                         const float *restrict x, size_t step,
+                         const struct windows_axis *a, size_t n)
+{
+    if (a->size == 2)
+        weigh_few(out, into, weight, x, step, a->weights, 2, n);
+    else if (a->size == 3)
+        weigh_few(out, into, weight, x, step, a->weights, 3, n);
+    else
+        for (size_t i = 0; i < a->size; i++)
+            weigh_few(out, i > 0 ? ADD : into, weight, x + i * step, step,
+                      a->weights + i, 1, n);
+}
+
+/* The same for a block of whole rows of which no window is cut off: all rows
+ * are one run, whose windows across the rows' ends are passed over. */
+KERNEL_CLONES
+static void pool_run(const struct windows *w, const struct block *p,
+                     float *restrict v, const float *restrict z)
+{
+    float squares[MOST], sums[MOST], across[MOST + 2 * LANES];
+    const struct windows_axis *r = &w->rows, *c = &w->columns;
+    size_t width = p->width, all = p->height * width;
+    size_t n = all - (r->size - 1) * width, last = n - (c->size - 1);
+    for (size_t k = 0; k < w->maps.size; k++) {
+        const float *x = z + units_at(w, p, k, 0);
+        for (size_t j = 0; j < all; j++)
+            squares[j] = x[j] * x[j];
+        weigh(sums, k > 0 ? ADD : SET, w->maps.weights[k], squares, width, r,
+              n);
+    }
+    weigh(across, SET, 1, sums, 1, c, last);
+    memset(across + last, 0, 2 * LANES * sizeof *across);
+    for (size_t i = 0; i < p->rows; i++)
+        pick(v + i * p->columns, across + i * r->stride * width, p->columns,
+             c->stride);
+    for (size_t j = 0; j < p->rows * p->columns; j++)
+        v[j] = sqrtf(v[j]);
+}
+
+/* Up to POOLS numbers of v are written. */
+static void pool_block(const struct windows *w, const struct block *p, float *v,
+                       const float *z)
+{
+    bool whole = p->width == w->columns.units && p->pitch == p->width &&
+                 p->height == (p->rows - 1) * w->rows.stride + w->rows.size;
+    if (whole && p->height * p->width <= MOST)
+        pool_run(w, p, v, z);
+    else
+        pool_any(w, p, v, z);
 }
 
 /* factors (width) of a row of units: what its windows have of `across`
@@ -243,7 +335,7 @@ static void spread_block(const struct windows *w, const struct block *p,
 double windows_value(const struct structure *s, const float *z, size_t B)
 {
     const struct windows *w = windows_of(s);
-    float v[MOST];
+    float v[POOLS];
     double sum = 0;
     for (struct block p = {0}; next_block(w, &p, B);) {
         pool_block(w, &p, v, z);
@@ -257,7 +349,7 @@ void windows_gradient(const struct structure *s, float *dz, const float *z,
                       size_t B, float scale)
 {
     const struct windows *w = windows_of(s);
-    float c[MOST], slope = scale * s->lambda;
+    float c[POOLS], slope = scale * s->lambda;
     for (struct block p = {0}; next_block(w, &p, B);) {
         pool_block(w, &p, c, z);
         for (size_t j = 0; j < p.rows * p.columns; j++)
@@ -271,7 +363,7 @@ void windows_prox(const struct structure *s, float *z, const float *u,
 {
     (void)state, (void)scratch;
     const struct windows *w = windows_of(s);
-    float v[MOST];
+    float v[POOLS];
     float weight =
         w->maps.weights[0] * w->rows.weights[0] * w->columns.weights[0];
     float threshold = step * s->lambda * weight;
@@ -294,7 +386,7 @@ void windows_prox(const struct structure *s, float *z, const float *u,
 void windows_pool(const struct structure *s, float *v, const float *z, size_t B)
 {
     const struct windows *w = windows_of(s);
-    float part[MOST];
+    float part[POOLS];
     for (struct block p = {0}; next_block(w, &p, B);) {
         pool_block(w, &p, part, z);
         for (size_t i = 0; i < p.rows; i++)
@@ -308,7 +400,7 @@ void windows_pool_backward(const struct structure *s, float *dz,
                            size_t B)
 {
     const struct windows *w = windows_of(s);
-    float c[MOST];
+    float c[POOLS];
     for (struct block p = {0}; next_block(w, &p, B);) {
         for (size_t i = 0; i < p.rows; i++) {
             size_t at = pools_at(w, &p, i);
