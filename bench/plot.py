@@ -48,8 +48,11 @@ def grid(x, y, x_ticks):
         out.append('<path d="M%d %.1fH%d" stroke="#ddd"/>' % (
             LEFT, y.at(v), WIDTH - RIGHT))
         out.append(text(LEFT - 8, y.at(v) + 4, shorten(v), "end"))
+    last = -math.inf
     for v in x_ticks:
-        out.append(text(x.at(v), HEIGHT - BOTTOM + 18, shorten(v)))
+        if x.at(v) - last > 24:  # else its number would lie over another's
+            last = x.at(v)
+            out.append(text(last, HEIGHT - BOTTOM + 18, shorten(v)))
     return out
 
 
